@@ -1,0 +1,22 @@
+export { bundleSchemas } from './bundle-schemas.js';
+export type { AvroSchema, EventSchema, RecordSchema, SchemaBundle } from './bundle-schemas.js';
+export { EventCatalogue } from './catalogue.js';
+export type { AnyEvent, EventType } from './catalogue.js';
+export {
+  ConfigError,
+  DitsError,
+  KafkaFault,
+  PoisonRecordError,
+  RegistryFault,
+  StorageFault,
+} from './errors.js';
+export type { PoisonReason } from './errors.js';
+export { bundledSchemas } from './generated/schemas.gen.js';
+export type * from './generated/types.gen.js';
+export { checkEvent, readEvent } from './read-event.js';
+export type { EventDefaults, Problem, ReadEventResult } from './read-event.js';
+export { avroType, fullName, recordSchema } from './record-types.js';
+export type { RecordName, RecordsByName } from './record-types.js';
+export { topicNames } from './topics.js';
+export type { TopicNames } from './topics.js';
+export { frame, unframe } from './wire-format.js';

@@ -1,0 +1,25 @@
+/** Names of all topics, by what they hold. */
+export interface TopicNames {
+  events: string;
+  webhooks: string;
+  deliveries: string;
+  deliveryLog: string;
+  deadLetters: string;
+  /** The topic of a retry tier, by the tier's name (`15s`). */
+  retry: (tier: string) => string;
+}
+
+/**
+ * Names of the topics. A prefix (`blue.`) lets several installations, or tests, share a cluster without seeing
+ * each other; it is put before every topic and every consumer group.
+ */
+export function topicNames(prefix = ''): TopicNames {
+  return {
+    events: `${prefix}dits.events`,
+    webhooks: `${prefix}dits.webhooks`,
+    deliveries: `${prefix}dits.deliveries`,
+    deliveryLog: `${prefix}dits.delivery-log`,
+    deadLetters: `${prefix}dits.dead-letters`,
+    retry: (tier) => `${prefix}dits.deliveries.retry.${tier}`,
+  };
+}
