@@ -1387,6 +1387,12 @@ export const bundledSchemas: SchemaBundle = {
             doc: 'Object id after the push; zeros when the tag was deleted.',
           },
           {
+            name: 'forced',
+            type: ['null', 'boolean'],
+            default: null,
+            doc: 'True when the tag was there before and now points elsewhere.',
+          },
+          {
             name: 'commits',
             type: [
               'null',

@@ -270,6 +270,8 @@ export interface PushTag {
   before?: null | string;
   /** Object id after the push; zeros when the tag was deleted. */
   after?: null | string;
+  /** True when the tag was there before and now points elsewhere. */
+  forced?: null | boolean;
   /** Commits that came with the tag, oldest first. */
   commits?: null | Commit[];
   /** Commit the tag points to. */

@@ -1,0 +1,87 @@
+import { Token, type TokenStore, type Transaction } from '@dits/persistence';
+import type { Logger } from '@dits/runtime';
+import type { Answer } from '../http/answer.js';
+import type { KeepAnswer } from '../http/idempotency.interceptor.js';
+import { invalidFields } from '../http/read-fields.js';
+import { presentToken, type TokenWithSecretBody } from './token-body.js';
+import { SCOPES, type TokenCreateFields } from './token-fields.js';
+
+/** What making tokens needs. */
+export interface TokenDeps {
+  inTransaction<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
+  tokens: TokenStore;
+  generateToken: () => string;
+  /** The keyed hash that is stored in a token's place. */
+  hash: (token: string) => Buffer;
+  /** A new UUIDv7. */
+  newId: () => string;
+  now: () => number;
+  log: Pick<Logger, 'info'>;
+}
+
+export const TOKEN_DEPS = Symbol('TOKEN_DEPS');
+
+// "dits_" and four more: tells tokens apart, and leaves 36 characters to guess.
+const PREFIX_CHARACTERS = 9;
+
+/** Makes a token; the answer is the only place where it is ever shown. */
+export async function createToken(
+  deps: TokenDeps,
+  o: { fields: TokenCreateFields; keep: KeepAnswer; tokenId: string },
+): Promise<Answer<TokenWithSecretBody>> {
+  const nowMs = deps.now();
+  if (o.fields.expires_at && o.fields.expires_at.getTime() <= nowMs) {
+    throw invalidFields([{ path: 'expires_at', message: 'must be in the future' }]);
+  }
+  const text = deps.generateToken();
+  const token = tokenOf(deps, text, {
+    name: o.fields.name,
+    scopes: o.fields.scopes,
+    repositoryIds: o.fields.repository_ids,
+    ownerLogins: o.fields.owner_logins,
+    expiresAt: o.fields.expires_at,
+  });
+  const answer = {
+    status: 201,
+    headers: { location: `/v1/tokens/${token.id}` },
+    body: { ...presentToken(token), token: text },
+  };
+  await deps.inTransaction('creating the token', async (tx) => {
+    await deps.tokens.insert(tx, token);
+    await o.keep(tx, answer);
+  });
+  deps.log.info({ created_token_id: token.id, scopes: token.scopes, token_id: o.tokenId }, 'token.created');
+  return answer;
+}
+
+/**
+ * Makes sure of the token that the configuration gives, with every scope and no limit. One that the configuration gave
+ * before goes on working until it is deleted.
+ */
+export async function ensureBootstrapToken(deps: TokenDeps, text: string): Promise<void> {
+  await deps.tokens.ensure(
+    tokenOf(deps, text, {
+      name: 'bootstrap',
+      scopes: [...SCOPES],
+      repositoryIds: null,
+      ownerLogins: null,
+      expiresAt: null,
+    }),
+  );
+}
+
+function tokenOf(
+  deps: TokenDeps,
+  text: string,
+  fields: Pick<Token, 'name' | 'scopes' | 'repositoryIds' | 'ownerLogins' | 'expiresAt'>,
+): Token {
+  return Object.assign(new Token(), {
+    ...fields,
+    id: deps.newId(),
+    prefix: text.slice(0, PREFIX_CHARACTERS),
+    hash: deps.hash(text),
+    createdAt: new Date(deps.now()),
+    revokedAt: null,
+    lastUsedAt: null,
+  } satisfies Token);
+}

@@ -1,0 +1,115 @@
+import type { SealedSecretJson, Transaction, Webhook, WebhookScope } from '@dits/persistence';
+import type { Answer } from '../http/answer.js';
+import type { KeepAnswer } from '../http/idempotency.interceptor.js';
+import { presentWebhook, type WebhookBody, type WebhookWithSecretBody } from './webhook-body.js';
+import { noWebhook, snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
+import type { RotateFields, WebhookPatchFields } from './webhook-fields.js';
+
+interface Target {
+  scope: WebhookScope;
+  id: string;
+  tokenId: string;
+}
+
+/** Changes what is given, and answers once the change is what the next event meets. A new secret takes the old one's place at once. */
+export async function changeWebhook(
+  deps: WebhookDeps,
+  o: Target & { fields: WebhookPatchFields },
+): Promise<WebhookBody> {
+  const { fields, id } = o;
+  const webhook = await change(deps, o, (locked) => {
+    if (Object.keys(fields).length === 0) return false;
+    locked.url = fields.url ?? locked.url;
+    locked.events = fields.events ?? locked.events;
+    locked.retryStatuses = fields.retry_statuses ?? locked.retryStatuses;
+    if (fields.max_concurrency !== undefined) locked.maxConcurrency = fields.max_concurrency;
+    if (fields.rate_limit_per_second !== undefined) locked.rateLimitPerSecond = fields.rate_limit_per_second;
+    if (fields.active !== undefined) {
+      locked.active = fields.active;
+      locked.disabledReason = null;
+    }
+    if (fields.secret !== undefined) locked.secrets = [current(deps, id, fields.secret)];
+    return true;
+  });
+  deps.log.info(
+    { webhook_id: id, version: webhook.version, fields: Object.keys(fields), token_id: o.tokenId },
+    'webhook.changed',
+  );
+  await untilActive(deps, o.scope, id);
+  return presentWebhook(webhook, deps.now());
+}
+
+/** Gives a webhook a new secret; the old one signs too until the overlap is over. */
+export async function rotateSecret(
+  deps: WebhookDeps,
+  o: Target & { fields: RotateFields; keep: KeepAnswer },
+): Promise<Answer<WebhookWithSecretBody>> {
+  const { id } = o;
+  const secret = o.fields.secret ?? deps.generateSecret();
+  const nowMs = deps.now();
+  const expiresAtMs = nowMs + o.fields.overlap_seconds * 1000;
+  const answerOf = (webhook: Webhook) => ({
+    status: 200,
+    headers: {},
+    body: { ...presentWebhook(webhook, nowMs), secret },
+  });
+  const webhook = await change(
+    deps,
+    o,
+    (locked) => {
+      const [previous] = locked.secrets;
+      locked.secrets = [current(deps, id, secret)];
+      // One former secret at most: rotating twice within the overlap ends the first one.
+      if (previous && expiresAtMs > nowMs) locked.secrets.push({ ...previous, expires_at_ms: expiresAtMs });
+      return true;
+    },
+    (tx, changed) => o.keep(tx, answerOf(changed)),
+  );
+  deps.log.info(
+    {
+      webhook_id: id,
+      version: webhook.version,
+      overlap_seconds: o.fields.overlap_seconds,
+      token_id: o.tokenId,
+    },
+    'webhook.secret_rotated',
+  );
+  await untilActive(deps, o.scope, id);
+  return answerOf(webhook);
+}
+
+/** Removes a webhook: a tombstone takes it out of router and dispatcher, and what waits for it is cancelled. */
+export async function deleteWebhook(deps: WebhookDeps, { scope, id, tokenId }: Target): Promise<void> {
+  await deps.inTransaction('deleting the webhook', async (tx) => {
+    if (!(await deps.webhooks.lock(tx, scope, id))) throw noWebhook(id);
+    await deps.webhooks.remove(tx, id);
+    await deps.outbox.append(tx, [{ topic: deps.topics.webhooks, key: Buffer.from(id), value: null }]);
+  });
+  deps.log.info({ webhook_id: id, token_id: tokenId }, 'webhook.deleted');
+  await untilActive(deps, scope, id);
+}
+
+function change(
+  deps: WebhookDeps,
+  { scope, id }: Target,
+  edit: (locked: Webhook) => boolean,
+  also: (tx: Transaction, changed: Webhook) => Promise<void> = () => Promise.resolve(),
+): Promise<Webhook> {
+  return deps.inTransaction('changing the webhook', async (tx) => {
+    // The lock puts the outbox rows of one webhook in the order of its versions.
+    const webhook = await deps.webhooks.lock(tx, scope, id);
+    if (!webhook) throw noWebhook(id);
+    if (edit(webhook)) {
+      webhook.version += 1;
+      webhook.updatedAt = new Date(deps.now());
+      await deps.webhooks.update(tx, webhook);
+      await deps.outbox.append(tx, [snapshotRecord(deps, webhook)]);
+    }
+    await also(tx, webhook);
+    return webhook;
+  });
+}
+
+function current({ box }: WebhookDeps, id: string, secret: string): SealedSecretJson {
+  return { sealed: box.seal(secret, id), expires_at_ms: null };
+}

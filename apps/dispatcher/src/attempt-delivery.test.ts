@@ -1,0 +1,424 @@
+import { describe, expect, it } from '@jest/globals';
+import type { PoisonRecordError } from '@dits/contracts';
+import {
+  avroType,
+  frame,
+  KafkaFault,
+  recordSchema,
+  topicNames,
+  unframe,
+  type Delivery,
+  type RecordName,
+  type RecordsByName,
+  type WebhookSnapshot,
+} from '@dits/contracts';
+import { parseTiers, type SendFailureKind, type SendResponse, type SendResult } from '@dits/domain';
+import type { SendRequest } from '@dits/http-delivery';
+import type { DecodedRecord, IncomingRecord, OutgoingRecord } from '@dits/kafka';
+import { verifyHubSignature } from '@dits/signing';
+import { aDelivery, aWebhook } from '@dits/testkit';
+import { attemptDelivery, type AttemptDeps } from './attempt-delivery.js';
+import { DeliveryGate } from './delivery-gate.js';
+
+const NOW_MS = Date.parse('2026-11-25T09:12:14.500Z');
+const topics = topicNames();
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+const RECORD_NAMES: RecordName[] = ['delivery', 'attempted', 'cancelled', 'dead-lettered', 'webhook'];
+/** Real Avro, with the place in a list for the schema's id. */
+const codec = {
+  encode<N extends RecordName>(name: N, record: RecordsByName[N]): Buffer {
+    return frame(RECORD_NAMES.indexOf(name), avroType(recordSchema(name)).toBuffer(record));
+  },
+  decodeNow(value: Buffer | null): DecodedRecord {
+    const { schemaId, avro } = unframe(value);
+    const name = RECORD_NAMES[schemaId]!;
+    return { name, record: avroType(recordSchema(name)).fromBuffer(avro) };
+  },
+  decode: async (value: Buffer | null) => codec.decodeNow(value),
+};
+
+function aRecord(value: Buffer | null): IncomingRecord {
+  return {
+    topic: topics.deliveries,
+    partition: 3,
+    offset: 42n,
+    key: Buffer.from('w'),
+    value,
+    headers: { traceparent: Buffer.from('00-a-b-01') },
+    timestampMs: NOW_MS,
+    lookback: false,
+  };
+}
+
+const recordOf = (delivery: Delivery) => aRecord(codec.encode('delivery', delivery));
+
+function answer(status: number, change: Partial<SendResponse> = {}): SendResponse {
+  return {
+    kind: 'response',
+    status,
+    headers: { 'x-answer': 'yes' },
+    body: Buffer.from('thanks'),
+    truncated: false,
+    durationMs: 12.5,
+    phasesMs: { headers: 10, body: 2.5 },
+    remoteAddress: '192.0.2.7:443',
+    ...change,
+  };
+}
+
+function failure(kind: SendFailureKind): SendResult {
+  return {
+    kind,
+    phase: 'connect',
+    message: 'no',
+    durationMs: 1,
+    phasesMs: { connect: 1 },
+    remoteAddress: null,
+  };
+}
+
+/** The stage with plain fakes: what was sent, what was produced, what was poison. */
+function aStage(o: {
+  webhook?: WebhookSnapshot | null;
+  results?: SendResult[];
+  deps?: Partial<AttemptDeps>;
+}) {
+  const sent: SendRequest[] = [];
+  const produced: OutgoingRecord[][] = [];
+  const poison: string[] = [];
+  const results = [...(o.results ?? [answer(200)])];
+  const known = new Map<string, WebhookSnapshot>();
+  if (o.webhook) known.set(o.webhook.webhook_id, o.webhook);
+  const deps: AttemptDeps = {
+    codec,
+    webhooks: { find: (id) => known.get(id), catchUp: async () => {} },
+    secretsOf: () => ['a secret'],
+    gate: new DeliveryGate({ maxInFlight: 10 }),
+    async send(request) {
+      sent.push(request);
+      return results.shift()!;
+    },
+    async sendAll(records) {
+      produced.push(records);
+    },
+    poison: { put: async (_, error) => void poison.push(error.reason) },
+    topics,
+    tiers: parseTiers('15s,1m'),
+    timeoutMs: 10_000,
+    userAgent: 'Dits-Webhooks/0.0.0',
+    metrics: { attempted() {}, cancelled() {}, failed() {} },
+    log: quiet,
+    now: () => NOW_MS,
+    random: () => 0.5,
+    ...o.deps,
+  };
+  const attempt = (record: IncomingRecord, signal = new AbortController().signal) =>
+    attemptDelivery(record, deps, signal);
+  return { attempt, sent, produced, poison, known };
+}
+
+/** What was produced, decoded: topic and record. */
+function decoded(records: OutgoingRecord[] | undefined) {
+  return (records ?? []).map(({ topic, value }) => ({ topic, ...codec.decodeNow(value) }));
+}
+
+describe('attemptDelivery', () => {
+  const webhook = aWebhook({ url: 'https://receiver.example/hook' });
+  const delivery = aDelivery({ webhook_id: webhook.webhook_id });
+
+  it('posts the bytes of the delivery, signed, to the url of the webhook', async () => {
+    const { attempt, sent } = aStage({ webhook });
+    await attempt(recordOf(delivery));
+    expect(sent).toHaveLength(1);
+    expect(sent[0]).toMatchObject({ url: webhook.url, body: delivery.body, timeoutMs: 10_000 });
+    const signature = sent[0]!.headers['X-Hub-Signature-256'];
+    expect(verifyHubSignature({ secret: 'a secret', body: delivery.body, signature })).toEqual({ ok: true });
+  });
+
+  it('records a delivered attempt with all that is known of it, and nothing else follows', async () => {
+    const { attempt, sent, produced } = aStage({ webhook });
+    await attempt(recordOf(delivery));
+    expect(produced).toHaveLength(1);
+    expect(decoded(produced[0])).toEqual([
+      {
+        topic: topics.deliveryLog,
+        name: 'attempted',
+        record: {
+          delivery_id: delivery.delivery_id,
+          event_id: delivery.event_id,
+          webhook_id: webhook.webhook_id,
+          event: 'push',
+          accepted_at_ms: delivery.accepted_at_ms,
+          attempt: 1,
+          schedule_attempt: 1,
+          trigger: 'event',
+          started_at_ms: NOW_MS,
+          duration_ms: 12.5,
+          outcome: 'delivered',
+          status_code: 200,
+          error_class: null,
+          error_phase: null,
+          error_message: null,
+          phases_ms: { headers: 10, body: 2.5 },
+          remote_address: '192.0.2.7:443',
+          url: webhook.url,
+          request_headers: sent[0]!.headers,
+          response_headers: { 'x-answer': 'yes' },
+          response_body: Buffer.from('thanks'),
+          response_truncated: false,
+          next_step: 'done',
+          next_attempt_at_ms: null,
+          failure_reason: null,
+        },
+      },
+    ]);
+    expect(produced[0]![0]!.key).toBe(delivery.delivery_id);
+  });
+
+  it('keeps the offset when the log entry cannot be produced, and does not post a second time for it', async () => {
+    let fault: Error | undefined = new KafkaFault('not produced');
+    const produced: OutgoingRecord[][] = [];
+    const { attempt, sent } = aStage({
+      webhook,
+      deps: {
+        async sendAll(records) {
+          if (fault) throw fault;
+          produced.push(records);
+        },
+      },
+    });
+    const record = recordOf(delivery);
+    await expect(attempt(record)).rejects.toBe(fault);
+    await expect(attempt(record)).rejects.toBe(fault);
+    fault = undefined;
+    await attempt(record);
+    expect(sent).toHaveLength(1);
+    expect(decoded(produced[0])).toMatchObject([{ name: 'attempted', record: { outcome: 'delivered' } }]);
+  });
+
+  it('keeps the offset when the webhook cannot be looked up', async () => {
+    const fault = new KafkaFault('no end offsets');
+    const webhooks = { find: () => undefined, catchUp: () => Promise.reject(fault) };
+    const { attempt, sent, produced } = aStage({ deps: { webhooks } });
+    await expect(attempt(recordOf(delivery))).rejects.toBe(fault);
+    expect([sent, produced]).toEqual([[], []]);
+  });
+
+  it('keeps the offset when a secret cannot be opened, and sends nothing unsigned', async () => {
+    const secretsOf = () => {
+      throw new Error('no key');
+    };
+    const { attempt, sent } = aStage({ webhook, deps: { secretsOf } });
+    await expect(attempt(recordOf(delivery))).rejects.toThrow('no key');
+    expect(sent).toEqual([]);
+  });
+
+  it('retries a 5xx of the first attempt at once, when the first entry is durable, as attempt 2', async () => {
+    const order: string[] = [];
+    const produced: OutgoingRecord[][] = [];
+    const { attempt, sent } = aStage({
+      webhook,
+      deps: {
+        async send(request) {
+          order.push(`post ${request.headers['X-Dits-Attempt']}`);
+          sent.push(request);
+          return answer(sent.length === 1 ? 503 : 204);
+        },
+        async sendAll(records) {
+          produced.push(records);
+          order.push('durable');
+        },
+      },
+    });
+    await attempt(recordOf(delivery));
+    expect(order).toEqual(['post 1', 'durable', 'post 2', 'durable']);
+    expect(decoded(produced.flat())).toMatchObject([
+      { record: { attempt: 1, status_code: 503, next_step: 'immediate_retry', next_attempt_at_ms: NOW_MS } },
+      { record: { attempt: 2, schedule_attempt: 2, status_code: 204, next_step: 'done' } },
+    ]);
+  });
+
+  it('puts the delivery on its tier, in one call with the log entry, when a retryable attempt ends', async () => {
+    const { attempt, produced } = aStage({ webhook, results: [failure('refused')] });
+    await attempt(recordOf(delivery));
+    expect(produced).toHaveLength(1);
+    const [entry, retry] = produced[0]!;
+    const notBeforeMs = NOW_MS + 15_000 + 750;
+    expect(decoded([entry!])).toMatchObject([
+      {
+        topic: topics.deliveryLog,
+        record: {
+          outcome: 'retryable',
+          error_class: 'refused',
+          error_phase: 'connect',
+          error_message: 'no',
+          status_code: null,
+          response_body: null,
+          next_step: 'retry',
+          next_attempt_at_ms: notBeforeMs,
+        },
+      },
+    ]);
+    expect(retry).toMatchObject({
+      topic: topics.retry('15s'),
+      key: webhook.webhook_id,
+      headers: { 'dits-not-before': String(notBeforeMs) },
+    });
+    expect(codec.decodeNow(retry!.value).record).toEqual({
+      ...delivery,
+      attempt: 2,
+      schedule_attempt: 3,
+      not_before_ms: notBeforeMs,
+      first_attempt_at_ms: NOW_MS,
+    });
+  });
+
+  it('keeps the time of the first attempt through the schedule', async () => {
+    const later = { ...delivery, attempt: 3, schedule_attempt: 3, first_attempt_at_ms: NOW_MS - 60_000 };
+    const { attempt, produced } = aStage({ webhook, results: [failure('timeout')] });
+    await attempt(recordOf(later));
+    expect(decoded(produced[0])[1]).toMatchObject({
+      topic: topics.retry('1m'),
+      record: { attempt: 4, schedule_attempt: 4, first_attempt_at_ms: NOW_MS - 60_000 },
+    });
+  });
+
+  it.each([
+    ['rejects', answer(404), delivery, 'http_404', 'the receiver answered 404'],
+    [
+      'fails the last time',
+      failure('timeout'),
+      { ...delivery, attempt: 4, schedule_attempt: 4 },
+      'schedule_ended',
+      'no',
+    ],
+  ])(
+    'puts the record itself on the dead letters when a receiver %s',
+    async (_, result, made, reason, error) => {
+      const { attempt, produced } = aStage({ webhook, results: [result] });
+      const record = recordOf(made);
+      await attempt(record);
+      expect(produced).toHaveLength(1);
+      const [attempted, deadLettered, letter] = produced[0]!;
+      expect(decoded([attempted!, deadLettered!])).toMatchObject([
+        {
+          topic: topics.deliveryLog,
+          name: 'attempted',
+          record: { next_step: 'failed', failure_reason: reason },
+        },
+        {
+          topic: topics.deliveryLog,
+          name: 'dead-lettered',
+          record: { attempt: made.attempt, reason, dead_lettered_at_ms: NOW_MS },
+        },
+      ]);
+      expect(letter).toMatchObject({ topic: topics.deadLetters, key: record.key, value: record.value });
+      const headers = Object.fromEntries(Object.entries(letter!.headers!).map(([k, v]) => [k, v.toString()]));
+      expect(headers).toMatchObject({
+        traceparent: '00-a-b-01',
+        'dits-dead-letter-reason': reason,
+        'dits-dead-letter-error': error,
+        'dits-dead-letter-stage': 'dispatcher',
+      });
+    },
+  );
+
+  it('retries a 4xx that the webhook opted into', async () => {
+    const patient = { ...webhook, retry_statuses: [429] };
+    const { attempt, produced } = aStage({ webhook: patient, results: [answer(429)] });
+    await attempt(recordOf(delivery));
+    expect(decoded(produced[0])[1]).toMatchObject({ topic: topics.retry('15s') });
+  });
+
+  it.each([
+    ['webhook_inactive', { ...webhook, active: false }],
+    ['webhook_deleted', null],
+  ])('cancels without a request: %s', async (reason, current) => {
+    const { attempt, sent, produced } = aStage({ webhook: current });
+    await attempt(recordOf(delivery));
+    expect(sent).toEqual([]);
+    expect(decoded(produced[0])).toEqual([
+      {
+        topic: topics.deliveryLog,
+        name: 'cancelled',
+        record: {
+          delivery_id: delivery.delivery_id,
+          event_id: delivery.event_id,
+          webhook_id: delivery.webhook_id,
+          event: 'push',
+          accepted_at_ms: delivery.accepted_at_ms,
+          attempt: 1,
+          cancelled_at_ms: NOW_MS,
+          reason,
+        },
+      },
+    ]);
+  });
+
+  it('knows a webhook that was registered a moment ago', async () => {
+    const known = new Map<string, WebhookSnapshot>();
+    const webhooks = {
+      find: (id: string) => known.get(id),
+      catchUp: async () => void known.set(webhook.webhook_id, webhook),
+    };
+    const { attempt, sent } = aStage({ deps: { webhooks } });
+    await attempt(recordOf(delivery));
+    expect(sent).toHaveLength(1);
+  });
+
+  it('uses the webhook as it is when the attempt begins, not as it was when the delivery began to wait', async () => {
+    const gate = new DeliveryGate({ maxInFlight: 1 });
+    const { signal } = new AbortController();
+    const leave = await gate.enter({ webhookId: 'another', limit: () => 1, signal });
+    const { attempt, sent, known } = aStage({ webhook, deps: { gate } });
+    const attempting = attempt(recordOf(delivery));
+    await until(() => gate.waiting === 1);
+    known.set(webhook.webhook_id, { ...webhook, url: 'https://moved.example/', version: 2 });
+    leave();
+    await attempting;
+    expect(sent[0]!.url).toBe('https://moved.example/');
+  });
+
+  it('gives its place at the gate back whatever happens', async () => {
+    const gate = new DeliveryGate({ maxInFlight: 1 });
+    const send = () => Promise.reject(new Error('closed'));
+    const { attempt } = aStage({ webhook, deps: { gate, send } });
+    await expect(attempt(recordOf(delivery))).rejects.toThrow('closed');
+    expect(gate.inFlight).toBe(0);
+  });
+
+  it('begins no attempt after the drain limit', async () => {
+    const gate = new DeliveryGate({ maxInFlight: 1 });
+    const stop = new AbortController();
+    await gate.enter({ webhookId: 'another', limit: () => 1, signal: stop.signal });
+    const { attempt, sent, produced } = aStage({ webhook, deps: { gate } });
+    const attempting = attempt(recordOf(delivery), stop.signal);
+    await until(() => gate.waiting === 1);
+    stop.abort(new Error('drained'));
+    await expect(attempting).rejects.toThrow('drained');
+    expect([sent, produced]).toEqual([[], []]);
+  });
+
+  it.each([
+    ['is not Avro', Buffer.from('garbage'), 'not_avro'],
+    ['is empty', null, 'not_avro'],
+    ['is no delivery', codec.encode('webhook', webhook), 'wrong_type'],
+  ])('puts a record that %s on the dead letters and goes on', async (_, value, reason) => {
+    const { attempt, sent, produced, poison } = aStage({ webhook });
+    await attempt(aRecord(value));
+    expect(poison).toEqual([reason]);
+    expect([sent, produced]).toEqual([[], []]);
+  });
+
+  it('keeps the offset of a poison record that the dead letters do not take', async () => {
+    const fault = new KafkaFault('not produced');
+    const poison = { put: (_: IncomingRecord, error: PoisonRecordError) => Promise.reject(error && fault) };
+    const { attempt } = aStage({ webhook, deps: { poison } });
+    await expect(attempt(aRecord(null))).rejects.toBe(fault);
+  });
+});
+
+async function until(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
+}

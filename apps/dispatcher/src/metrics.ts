@@ -1,0 +1,64 @@
+import type { Delivery, Outcome } from '@dits/contracts';
+import type { SendResult } from '@dits/domain';
+import { counter, gauge, histogram } from '@dits/runtime';
+import type { DeliveryGate } from './delivery-gate.js';
+
+/** What the stage counts. */
+export interface AttemptMetrics {
+  attempted(made: { delivery: Delivery; result: SendResult; outcome: Outcome; startedAtMs: number }): void;
+  cancelled(reason: 'webhook_deleted' | 'webhook_inactive'): void;
+  failed(reason: string): void;
+}
+
+/** Makes the dispatcher's metrics on the process's registry. */
+export function createMetrics(gate: DeliveryGate): AttemptMetrics {
+  const attempts = counter({
+    name: 'dits_attempts_total',
+    help: 'Attempts made, by outcome and class of the status (2xx to 5xx; none: no answer).',
+    labelNames: ['outcome', 'status_class'],
+  });
+  const attemptSeconds = histogram({
+    name: 'dits_attempt_duration_seconds',
+    help: 'From the first DNS query to the last body byte or the error.',
+    labelNames: ['outcome'],
+  });
+  const toFirstAttemptSeconds = histogram({
+    name: 'dits_event_to_first_attempt_seconds',
+    help: 'From the acceptance of an event to the beginning of the first attempt of a delivery of it.',
+    buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+  });
+  const cancelled = counter({
+    name: 'dits_deliveries_cancelled_total',
+    help: 'Deliveries ended without an attempt, by reason.',
+    labelNames: ['reason'],
+  });
+  const deadLetters = counter({
+    name: 'dits_dead_letters_total',
+    help: 'Records put on dits.dead-letters, by who gave up and why.',
+    labelNames: ['stage', 'reason'],
+  });
+  gauge({
+    name: 'dits_attempts_in_flight',
+    help: 'Attempts that have begun and not ended.',
+    collect: (inFlight) => inFlight.set(gate.inFlight),
+  });
+  gauge({
+    name: 'dits_deliveries_waiting',
+    help: 'Deliveries that wait for a place at their webhook, or in the process.',
+    collect: (waiting) => waiting.set(gate.waiting),
+  });
+
+  return {
+    attempted({ delivery, result, outcome, startedAtMs }) {
+      const statusClass = result.kind === 'response' ? `${Math.floor(result.status / 100)}xx` : 'none';
+      attempts.inc({ outcome, status_class: statusClass });
+      attemptSeconds.observe({ outcome }, result.durationMs / 1000);
+      // Only events: a redelivery's event was accepted whenever.
+      if (delivery.attempt === 1 && delivery.trigger === 'event') {
+        toFirstAttemptSeconds.observe((startedAtMs - delivery.accepted_at_ms) / 1000);
+      }
+    },
+    cancelled: (reason) => cancelled.inc({ reason }),
+    failed: (reason) => deadLetters.inc({ stage: 'dispatcher', reason }),
+  };
+}

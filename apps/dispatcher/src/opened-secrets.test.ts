@@ -1,0 +1,40 @@
+import { describe, expect, it } from '@jest/globals';
+import { aWebhook } from '@dits/testkit';
+import { OpenedSecrets } from './opened-secrets.js';
+
+/** A box whose seal is a prefix; it counts what it opens. */
+function aBox() {
+  const opened: string[] = [];
+  return {
+    opened,
+    open: (sealed: string, associated: string) => {
+      opened.push(`${sealed} of ${associated}`);
+      return sealed.replace('sealed:', '');
+    },
+  };
+}
+
+describe('OpenedSecrets', () => {
+  const rotated = aWebhook({
+    webhook_id: 'w1',
+    secrets: [
+      { sealed: 'sealed:new', expires_at_ms: null },
+      { sealed: 'sealed:old', expires_at_ms: 2_000 },
+    ],
+  });
+
+  it('gives the current secret, and the rotated one until it expires', () => {
+    const secrets = new OpenedSecrets(aBox());
+    expect(secrets.of(rotated, 1_999)).toEqual(['new', 'old']);
+    expect(secrets.of(rotated, 2_000)).toEqual(['new']);
+  });
+
+  it('opens each secret once per version of the webhook, for that webhook', () => {
+    const box = aBox();
+    const secrets = new OpenedSecrets(box);
+    for (let i = 0; i < 3; i++) secrets.of(rotated, 0);
+    expect(box.opened).toEqual(['sealed:new of w1', 'sealed:old of w1']);
+    const changed = { ...rotated, version: 2, secrets: [{ sealed: 'sealed:newer', expires_at_ms: null }] };
+    expect(secrets.of(changed, 0)).toEqual(['newer']);
+  });
+});

@@ -1,0 +1,44 @@
+import { describe, expect, it } from '@jest/globals';
+import { verifyHubSignature, verifyStandard } from '@dits/signing';
+import { aDelivery } from '@dits/testkit';
+import { requestHeaders } from './request-headers.js';
+
+describe('requestHeaders', () => {
+  const nowMs = Date.parse('2026-11-25T09:12:14.789Z');
+  const delivery = aDelivery({ event: 'push.tag', attempt: 3 });
+  const headers = requestHeaders({
+    delivery,
+    secrets: ['new', 'old'],
+    nowMs,
+    userAgent: 'Dits-Webhooks/1.2.3',
+  });
+
+  it('says what the delivery is', () => {
+    expect(headers).toEqual({
+      'Content-Type': 'application/json',
+      'User-Agent': 'Dits-Webhooks/1.2.3',
+      'X-Dits-Event': 'push.tag',
+      'X-Dits-Delivery': delivery.delivery_id,
+      'X-Dits-Attempt': '3',
+      'X-Dits-Webhook-Id': delivery.webhook_id,
+      'X-Hub-Signature-256': expect.stringMatching(/^sha256=[0-9a-f]{64}$/),
+      'webhook-id': delivery.delivery_id,
+      'webhook-timestamp': '1795597934',
+      'webhook-signature': expect.stringMatching(/^v1,[^ ]+ v1,[^ ]+$/),
+    });
+  });
+
+  it('verifies by both secrets while a rotated one still signs, and by the current one in the older scheme', () => {
+    const { body } = delivery;
+    const standard = {
+      id: headers['webhook-id'],
+      timestamp: headers['webhook-timestamp'],
+      signature: headers['webhook-signature'],
+    };
+    for (const secret of ['new', 'old']) {
+      expect(verifyStandard({ secret, body, headers: standard, nowMs })).toEqual({ ok: true });
+    }
+    const signature = headers['X-Hub-Signature-256'];
+    expect(verifyHubSignature({ secret: 'new', body, signature })).toEqual({ ok: true });
+  });
+});

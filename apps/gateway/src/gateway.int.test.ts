@@ -1,0 +1,194 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { bundledSchemas, EventCatalogue, topicNames } from '@dits/contracts';
+import {
+  applyTopics,
+  createCodec,
+  createKafka,
+  startBatchConsumer,
+  type IncomingRecord,
+  type RunningConsumer,
+} from '@dits/kafka';
+import { migrateDatabase, openDatabase, TokenStore, type Database } from '@dits/persistence';
+import { createLogger } from '@dits/runtime';
+import { generateToken, hashToken } from '@dits/signing';
+import { createDatabase, services, uniquePrefix, type TestDatabase } from '@dits/testkit';
+import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+
+// A start takes a second of one core, and the cores may be busy.
+jest.setTimeout(60_000);
+
+const prefix = uniquePrefix();
+const topics = topicNames(prefix);
+const log = createLogger({ name: 'gateway-test', level: 'error' });
+const tokenKey = randomBytes(32);
+const catalogue = new EventCatalogue(bundledSchemas);
+// Without its event_id, so that each is an event of its own.
+const { event_id: _, ...push } = catalogue.find('push')!.example;
+
+let place: TestDatabase;
+let database: Database;
+let reader: RunningConsumer;
+const records: IncomingRecord[] = [];
+
+beforeAll(async () => {
+  const kafka = createKafka({ brokers: [services().kafka], clientId: 'gateway-test', log });
+  place = await createDatabase();
+  await migrateDatabase({ url: place.url, log });
+  database = await openDatabase({ url: place.url, log });
+  await applyTopics({ kafka, prefix, replication: 1 });
+  reader = await startBatchConsumer({
+    kafka,
+    log,
+    groupId: `${prefix}gateway-test`,
+    topics: [topics.events],
+    handle: async (batch) => void records.push(...batch),
+  });
+});
+afterAll(async () => {
+  await reader?.stop();
+  await database?.destroy();
+  await place?.drop();
+});
+
+async function aToken(limits: { repositoryIds?: number[]; revokedAt?: Date } = {}): Promise<string> {
+  const token = generateToken();
+  await new TokenStore(database).ensure({
+    id: randomUUID(),
+    name: 'test',
+    prefix: token.slice(0, 9),
+    hash: Buffer.from(hashToken(token, tokenKey), 'hex'),
+    scopes: ['events:write'],
+    repositoryIds: null,
+    ownerLogins: null,
+    createdAt: new Date(),
+    expiresAt: null,
+    revokedAt: null,
+    lastUsedAt: null,
+    ...limits,
+  });
+  return token;
+}
+
+interface Gateway {
+  url: string;
+  admin: string;
+  stop(): Promise<number>;
+}
+
+let child: ChildProcess | undefined;
+afterEach(() => child?.kill('SIGKILL'));
+
+/** The built gateway in a process of its own, once it says that it has started. */
+function startGateway(env: Record<string, string> = {}): Promise<Gateway> {
+  const started = spawn(process.execPath, [join(import.meta.dirname, '../dist/main.js')], {
+    env: {
+      PATH: process.env.PATH,
+      DITS_KAFKA_BROKERS: services().kafka,
+      DITS_REGISTRY_URL: services().registry,
+      DITS_DATABASE_URL: place.url,
+      DITS_TOPIC_PREFIX: prefix,
+      DITS_TOKEN_KEY: tokenKey.toString('base64'),
+      DITS_PORT: '0',
+      DITS_ADMIN_PORT: '0',
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  child = started;
+  const exit = new Promise<number>((resolve) => started.on('close', (code) => resolve(code ?? -1)));
+  return new Promise((resolve, reject) => {
+    let output = '';
+    started.stdout.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+      const line = output.split('\n').find((l) => l.includes('"msg":"started"'));
+      if (!line) return;
+      const { url, admin } = JSON.parse(line) as { url: string; admin: string };
+      const stop = (): Promise<number> => {
+        started.kill('SIGTERM');
+        return exit;
+      };
+      resolve({ url, admin, stop });
+    });
+    void exit.then((code) => reject(new Error(`the gateway ended with ${code}:\n${output}`)));
+  });
+}
+
+function post(gateway: Gateway, body: unknown, token: string): Promise<Response> {
+  return fetch(`${gateway.url}/v1/events`, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+}
+
+async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
+  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+async function isReady(gateway: Gateway): Promise<boolean> {
+  return (await fetch(`${gateway.admin}/readyz`)).status === 200;
+}
+
+describe('the gateway with real services', () => {
+  it('makes accepted events durable, keyed by repository, at their accept time, readable by the schema', async () => {
+    const gateway = await startGateway();
+    await until(() => isReady(gateway));
+    const token = await aToken();
+
+    const before = Date.now();
+    const one = await post(gateway, push, token);
+    expect(one.status).toBe(202);
+    const many = await post(
+      gateway,
+      Array.from({ length: 1000 }, (_, i) => ({
+        ...push,
+        repository: { ...(push.repository as object), id: 2 ** 53 - 1 - i },
+      })),
+      token,
+    );
+    const after = Date.now();
+    expect(many.status).toBe(202);
+    const ids = [one, many].map((response) => response.json() as Promise<{ event_ids: string[] }>);
+    const eventIds = (await Promise.all(ids)).flatMap((body) => body.event_ids);
+    expect(new Set(eventIds).size).toBe(1001);
+
+    await until(() => records.length >= 1001);
+    const codec = createCodec({ registryUrl: services().registry, catalogue, topics, log });
+    const decoded = await Promise.all(records.map(({ value }) => codec.decodeEvent(value)));
+    expect(decoded.map(({ event }) => event.event_id).sort()).toEqual(eventIds.toSorted());
+    for (const [i, { type, event }] of decoded.entries()) {
+      expect(type.event).toBe('push');
+      expect(String(records[i]!.key)).toBe(String(event.repository.id));
+      expect(records[i]!.timestampMs).toBeGreaterThanOrEqual(before);
+      expect(records[i]!.timestampMs).toBeLessThanOrEqual(after);
+    }
+    expect(await gateway.stop()).toBe(0);
+  });
+
+  it('knows tokens and their limits from the database', async () => {
+    const gateway = await startGateway();
+    await until(() => isReady(gateway));
+    const statusWith = async (token: string): Promise<number> => (await post(gateway, push, token)).status;
+    const { id } = push.repository as { id: number };
+    expect(await statusWith(await aToken({ repositoryIds: [id] }))).toBe(202);
+    expect(await statusWith(await aToken({ repositoryIds: [id + 1] }))).toBe(403);
+    expect(await statusWith(await aToken({ revokedAt: new Date() }))).toBe(401);
+    expect(await statusWith(generateToken())).toBe(401);
+    expect(await gateway.stop()).toBe(0);
+  });
+
+  it.each([
+    ['Kafka', { DITS_KAFKA_BROKERS: '127.0.0.1:1' }],
+    ['the registry', { DITS_REGISTRY_URL: 'http://127.0.0.1:1' }],
+  ])('answers 503 with Retry-After, and is not ready, until it has reached %s', async (_, env) => {
+    const gateway = await startGateway(env);
+    const response = await post(gateway, push, await aToken());
+    expect(response.status).toBe(503);
+    expect(Number(response.headers.get('retry-after'))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ code: 'unavailable' });
+    expect(await isReady(gateway)).toBe(false);
+    expect(await gateway.stop()).toBe(0);
+  });
+});

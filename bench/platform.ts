@@ -1,0 +1,64 @@
+import { randomBytes } from 'node:crypto';
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { instanceDir, startApps, startServices, stopServices } from '@dits/local';
+
+const INSTANCE = 'bench';
+
+/** All services and apps of a benchmark. */
+export interface Platform {
+  gateway: string;
+  token: string;
+  /** Pids of the services and the apps. */
+  pids: Record<string, number>;
+  createWebhook(o: { repositoryId: number; url: string; events: string[] }): Promise<string>;
+  stop(): Promise<void>;
+}
+
+/** Starts the services of the `bench` instance and all apps, under a topic prefix of this run's own. */
+export async function startPlatform(): Promise<Platform> {
+  const onProgress = (line: string): void => console.error(line);
+  const services = await startServices({ instance: INSTANCE, onProgress });
+  const stopAll = (): Promise<void> => stopServices({ instance: INSTANCE, onProgress });
+  try {
+    const folder = join(instanceDir(INSTANCE), 'apps');
+    rmSync(folder, { recursive: true, force: true });
+    const apps = await startApps({
+      services,
+      folder,
+      prefix: `b${randomBytes(3).toString('hex')}.`,
+      env: { all: { DITS_LOG_LEVEL: 'warn' } },
+      onProgress,
+      onExit: (died) => {
+        console.error(died.message);
+        process.exit(1);
+      },
+    });
+    const servicePids = Object.entries(services.processes).map(([name, { pid }]): [string, number] => [
+      name,
+      pid,
+    ]);
+    return {
+      gateway: apps.gateway,
+      token: apps.token,
+      pids: { ...Object.fromEntries(servicePids), ...apps.pids() },
+      async createWebhook({ repositoryId, url, events }) {
+        const response = await fetch(`${apps.api}/v1/repos/${repositoryId}/webhooks`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json', authorization: `Bearer ${apps.token}` },
+          body: JSON.stringify({ url, events, active: true }),
+        });
+        if (response.status !== 201)
+          throw new Error(`creating a webhook: ${response.status} ${await response.text()}`);
+        return ((await response.json()) as { id: string }).id;
+      },
+      async stop() {
+        await apps.stop();
+        await stopAll();
+      },
+    };
+  } catch (error) {
+    await stopAll();
+    throw error;
+  }
+}

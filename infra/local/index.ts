@@ -1,0 +1,19 @@
+export { startServices, stopServices, resetInstance, servicesStatus } from './services.ts';
+export { serviceNames, type ServiceName } from './service-records.ts';
+export type { Services, ServiceStatus, StartServicesOptions } from './services.ts';
+export { startApps } from './apps.ts';
+export type { RunningApp, RunningApps, StartAppsOptions } from './apps.ts';
+export { appNames, type AppName, type AppPorts } from './app-ports.ts';
+export { instanceDir, repositoryRoot, runFilePath } from './paths.ts';
+export { choosePort, isPortFree } from './ports.ts';
+export {
+  ProcessDied,
+  startProcess,
+  stopProcess,
+  waitUntilReady,
+  watchProcess,
+  type ProcessSpec,
+  type StartedProcess,
+} from './supervise.ts';
+export type { AppSecrets } from './secrets.ts';
+export type { Progress } from './downloads.ts';

@@ -1,0 +1,17 @@
+import { describe, expect, it } from '@jest/globals';
+import { ownerLoginOf } from './owner-login.js';
+
+const repository = { id: 1, name: 'reel', full_name: 'Studio/reel' };
+
+describe('ownerLoginOf', () => {
+  it.each([
+    [{ ...repository, owner: { login: 'Octo-Cat' } }, 'octo-cat'],
+    [{ ...repository, owner: { login: null } }, 'studio'],
+    [{ ...repository, owner: { login: '' } }, 'studio'],
+    [{ ...repository, owner: null }, 'studio'],
+    [repository, 'studio'],
+    [{ ...repository, full_name: 'reel' }, 'reel'],
+  ])('of %j is %s', (repo, login) => {
+    expect(ownerLoginOf({ repository: repo })).toBe(login);
+  });
+});

@@ -1,0 +1,176 @@
+import type { SendMeasures, SendPhase, SendResult } from '@dits/domain';
+import { createDialler } from './dial.js';
+import { describe, failureKind, isClosed } from './failure.js';
+import { exchange } from './exchange.js';
+import type { ExchangeEnd } from './exchange.js';
+import { LanePool } from './lane-pool.js';
+import type { Lane } from './lane-pool.js';
+import { Timeline } from './timeline.js';
+
+/** One POST. */
+export interface SendRequest {
+  /** `http:` or `https:`. */
+  url: string;
+  /** Sent as they are, beside Host, Connection and Content-Length. */
+  headers: Record<string, string>;
+  body: Buffer;
+  /** From the first DNS query to the last body byte of the answer. */
+  timeoutMs: number;
+  /** Breaks the send off. */
+  signal?: AbortSignal;
+}
+
+/** How an {@link HttpSender} connects. */
+export interface HttpSenderOptions {
+  /** Certificates to trust instead of those Node brings (PEM). */
+  ca?: string;
+  /** Connections to one origin at once; a further send waits, before its clock starts. Default 256. */
+  connectionsPerOrigin?: number;
+  /** Idle connections kept, to all origins together. Default 512. */
+  idleConnections?: number;
+  /** How long an idle connection is kept when the receiver does not say. Default 10,000. */
+  idleMs?: number;
+}
+
+// 16 KiB: what Node's and most servers' own parsers allow.
+const RESPONSE_HEADER_BYTES = 16 * 1024;
+
+/**
+ * Sends deliveries over HTTP/1.1: one POST, one clock, one result. One per process; it keeps connections alive.
+ *
+ * Follows no redirect, decompresses nothing, reads at most 64 KiB of an answer's body and then hangs up: a status is
+ * all that decides.
+ */
+export class HttpSender {
+  private readonly lanes: LanePool;
+  private readonly inFlight = new Set<Promise<unknown>>();
+  private closed = false;
+
+  constructor(options: HttpSenderOptions = {}) {
+    const { ca, connectionsPerOrigin = 256, idleConnections = 512, idleMs = 10_000 } = options;
+    this.lanes = new LanePool(createDialler(ca === undefined ? {} : { ca }), {
+      perOrigin: connectionsPerOrigin,
+      idle: idleConnections,
+      idleMs,
+      headerBytes: RESPONSE_HEADER_BYTES,
+    });
+  }
+
+  /** Connections that are open or being made, idle ones included. */
+  get connections(): number {
+    return this.lanes.size;
+  }
+
+  /**
+   * Sends one POST and resolves with how it ended, whatever the receiver does, within `timeoutMs`.
+   *
+   * A connection that was kept alive and that the receiver has closed meanwhile, before any byte of an answer, is
+   * replaced once, within the same clock; the result says so. Rejects with the signal's reason when that breaks the
+   * send off, and with an `Error` after {@link close}.
+   */
+  send(request: SendRequest): Promise<SendResult> {
+    if (this.closed) return Promise.reject(new Error('the sender is closed'));
+    const sending = this.sendOne(request);
+    const forget = (): boolean => this.inFlight.delete(settled);
+    const settled: Promise<boolean> = sending.then(forget, forget);
+    this.inFlight.add(settled);
+    return sending;
+  }
+
+  /** Takes no more sends, waits for those in flight (each ends by its own clock), and ends every connection. */
+  async close(): Promise<void> {
+    this.closed = true;
+    await Promise.all(this.inFlight);
+    this.lanes.closeIdle();
+  }
+
+  private async sendOne(request: SendRequest): Promise<SendResult> {
+    const { headers, body, timeoutMs, signal } = request;
+    const url = URL.parse(request.url);
+    if (!url || !['http:', 'https:'].includes(url.protocol)) return NOT_AN_HTTP_URL;
+
+    let lane = await this.lanes.take(url.origin, signal);
+    let isReusable = false;
+    const timeline = new Timeline();
+    const breakOff = breakOffAfter(timeoutMs, signal);
+    const attempt = (): Promise<SendEnd> => {
+      lane.timeline = timeline;
+      return Promise.race([breakOff.happened, exchange({ lane, url, headers, body, timeline })]);
+    };
+    try {
+      const dialsBefore = lane.dials;
+      let end = await attempt();
+      // Only on a connection that stood before: its receiver may close an idle one whenever it likes, and our request
+      // was on its way then. Once a byte of an answer has come, the request must not be repeated.
+      const retriedOnFreshSocket =
+        end.kind === 'error' && !end.answered && lane.dials === dialsBefore && isClosed(end.error);
+      if (retriedOnFreshSocket) {
+        lane = this.lanes.replace(lane);
+        end = await attempt();
+      }
+
+      if (end.kind === 'signal') throw end.reason;
+      isReusable = end.kind === 'answer' && end.answer.whole;
+      const phase = phaseOf(timeline, lane);
+      const measures = { ...timeline.end(), remoteAddress: lane.remoteAddress, retriedOnFreshSocket };
+      return toResult(end, { phase, timeoutMs, measures });
+    } finally {
+      breakOff.clear();
+      if (isReusable) this.lanes.giveBack(lane);
+      else this.lanes.discard(lane);
+    }
+  }
+}
+
+type SendEnd = ExchangeEnd | { kind: 'timeout' } | { kind: 'signal'; reason: unknown };
+
+function toResult(
+  end: Exclude<SendEnd, { kind: 'signal' }>,
+  { phase, timeoutMs, measures }: { phase: SendPhase; timeoutMs: number; measures: SendMeasures },
+): SendResult {
+  switch (end.kind) {
+    case 'answer': {
+      const { status, headers, body, truncated } = end.answer;
+      return { kind: 'response', status, headers, body, truncated, ...measures };
+    }
+    case 'timeout':
+      return { kind: 'timeout', phase, message: `no complete answer within ${timeoutMs} ms`, ...measures };
+    case 'error':
+      return { kind: failureKind(end.error, phase), phase, message: describe(end.error), ...measures };
+  }
+}
+
+/** The one clock of a send, and the signal that may come before it. */
+function breakOffAfter(
+  timeoutMs: number,
+  signal: AbortSignal | undefined,
+): { happened: Promise<SendEnd>; clear(): void } {
+  const { promise, resolve } = Promise.withResolvers<SendEnd>();
+  const timer = setTimeout(() => resolve({ kind: 'timeout' }), timeoutMs);
+  const onAbort = (): void => resolve({ kind: 'signal', reason: signal?.reason });
+  signal?.addEventListener('abort', onAbort, { once: true });
+  if (signal?.aborted) onAbort();
+  return {
+    happened: promise,
+    clear() {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', onAbort);
+    },
+  };
+}
+
+/** While our own bytes wait for the receiver to take them, it has not read the request: that is `send`. */
+function phaseOf(timeline: Timeline, lane: Lane): SendPhase {
+  const isWaitingToWrite = timeline.phase === 'headers' && (lane.socket?.writableLength ?? 0) > 0;
+  return isWaitingToWrite ? 'send' : timeline.phase;
+}
+
+const NOT_AN_HTTP_URL: SendResult = {
+  kind: 'forbidden_destination',
+  phase: 'dns',
+  message: 'not an http or https url',
+  durationMs: 0,
+  phasesMs: {},
+  remoteAddress: null,
+  retriedOnFreshSocket: false,
+};

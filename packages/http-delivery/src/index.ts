@@ -1,0 +1,2 @@
+export { HttpSender } from './http-sender.js';
+export type { HttpSenderOptions, SendRequest } from './http-sender.js';

@@ -1,0 +1,140 @@
+import { RegistryFault } from '@dits/contracts';
+import { COMPATIBILITY, SchemaRegistry, SchemaType } from '@kafkajs/confluent-schema-registry';
+import type avsc from 'avsc';
+import { sleep } from '../backoff.js';
+import { errorText } from '../error-text.js';
+
+/** Answer to a look-up by id. */
+export type FoundSchema =
+  | { kind: 'avro'; schema: object }
+  /** The registry does not know the id. */
+  | { kind: 'unknown' }
+  /** Not Avro, or not a schema that can be read. */
+  | { kind: 'unreadable'; why: string };
+
+/** What we use of the library's client, which types it as `any`. */
+interface RegistryApi {
+  Schema: { find(query: { id: number }): Promise<ApiAnswer> };
+  Subject: {
+    all(query: object): Promise<ApiAnswer>;
+    updateConfig(query: { subject: string; body: { compatibility: string } }): Promise<ApiAnswer>;
+  };
+}
+interface ApiAnswer {
+  data(): unknown;
+}
+interface ApiRequest<R> {
+  enhance(extras: { timeout: number }): R;
+}
+
+// The list of subjects may be long; many unknown ids in a row share one proof.
+const PROOF_LASTS_MS = 10_000;
+
+/** The schema registry, with a deadline on every request. */
+export class Registry {
+  private readonly registry: SchemaRegistry;
+  private provenUntilMs = -Infinity;
+
+  constructor(private readonly options: { url: string; timeoutMs: number }) {
+    this.registry = new SchemaRegistry({
+      host: options.url.replace(/\/$/, ''),
+      clientId: 'dits-webhooks',
+      // Repeating is up to our callers.
+      retry: { retries: 0 },
+      middlewares: [deadline(options.timeoutMs)],
+    });
+  }
+
+  /**
+   * Registers a schema under a subject that takes only FULL_TRANSITIVE changes, and returns its id. A second time
+   * changes nothing. Throws {@link RegistryFault}, also when the schema is not compatible with those before it.
+   */
+  async register(subject: string, schema: object): Promise<number> {
+    const given = { type: SchemaType.AVRO as const, schema: JSON.stringify(schema) };
+    const register = (): Promise<{ id: number }> =>
+      this.registry.register(given, { subject, compatibility: COMPATIBILITY.FULL_TRANSITIVE });
+    const registered = async (): Promise<number> => {
+      try {
+        return (await register()).id;
+      } catch (error) {
+        if ((error as Error).name !== 'ConfluentSchemaRegistryCompatibilityError') throw error;
+        // The subject takes other changes yet.
+        await this.api.Subject.updateConfig({
+          subject,
+          body: { compatibility: COMPATIBILITY.FULL_TRANSITIVE },
+        });
+        return (await register()).id;
+      }
+    };
+    return this.within(`did not register ${subject}`, registered());
+  }
+
+  /** Throws {@link RegistryFault} when the registry does not answer as it should. */
+  async find(id: number): Promise<FoundSchema> {
+    const found = async (): Promise<FoundSchema> => {
+      let answer: { schema?: unknown; schemaType?: string; references?: unknown[] };
+      try {
+        answer = (await this.api.Schema.find({ id })).data() as typeof answer;
+      } catch (error) {
+        if ((error as { status?: unknown }).status !== 404) throw error;
+        await this.proveIsRegistry();
+        return { kind: 'unknown' };
+      }
+      if (typeof answer.schema !== 'string') throw new Error('its answer holds no schema');
+      if ((answer.schemaType ?? 'AVRO') !== 'AVRO')
+        return { kind: 'unreadable', why: `is ${answer.schemaType}` };
+      // The library puts schemas together that refer to others.
+      if (answer.references?.length) {
+        const whole = (await this.registry.getSchema(id)) as unknown as avsc.Type;
+        return { kind: 'avro', schema: whole.schema() as object };
+      }
+      try {
+        return { kind: 'avro', schema: JSON.parse(answer.schema) as object };
+      } catch {
+        return { kind: 'unreadable', why: 'is not JSON' };
+      }
+    };
+    return this.within(`did not tell schema ${id}`, found());
+  }
+
+  /**
+   * Throws when nobody is there who knows subjects: the 404 of a proxy, or of a wrong path, would otherwise send every
+   * event to the dead letters.
+   */
+  private async proveIsRegistry(): Promise<void> {
+    if (performance.now() < this.provenUntilMs) return;
+    const subjects = (await this.api.Subject.all({})).data();
+    if (!Array.isArray(subjects)) throw new Error('what answers is no schema registry');
+    this.provenUntilMs = performance.now() + PROOF_LASTS_MS;
+  }
+
+  private get api(): RegistryApi {
+    return this.registry['api'] as RegistryApi;
+  }
+
+  private async within<T>(what: string, answer: Promise<T>): Promise<T> {
+    const { timeoutMs } = this.options;
+    const stop = new AbortController();
+    // A whole look-up may be several requests.
+    const late = sleep(timeoutMs, stop.signal).then((): never => {
+      throw new RegistryFault(`the schema registry ${what} within ${timeoutMs} ms`);
+    });
+    late.catch(() => undefined);
+    try {
+      return await Promise.race([answer, late]);
+    } catch (cause) {
+      if (cause instanceof RegistryFault) throw cause;
+      throw new RegistryFault(`the schema registry ${what}: ${errorText(cause)}`, { cause });
+    } finally {
+      stop.abort();
+    }
+  }
+}
+
+/** Ends a request that gets no answer, rather than only not waiting for it. */
+function deadline(timeoutMs: number) {
+  return () => ({
+    request: <R extends ApiRequest<R>>(request: R) =>
+      Promise.resolve(request.enhance({ timeout: timeoutMs })),
+  });
+}

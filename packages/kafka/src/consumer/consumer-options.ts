@@ -1,0 +1,41 @@
+import type { KafkaConnection } from '../connection.js';
+import type { Log } from '../log.js';
+
+/** What every kind of consumer takes. */
+export interface ConsumerOptions {
+  kafka: KafkaConnection;
+  log: Log;
+  groupId: string;
+  topics: string[];
+  /** Most records held at once, over all partitions; beyond it the partitions are paused. Default 5000. */
+  maxHeldRecords?: number;
+  /** Most bytes (keys, values, headers) held at once. Default 64 MiB. */
+  maxHeldBytes?: number;
+  /**
+   * Records before the committed offset that are read again at each assignment, per partition; they arrive with
+   * `lookback: true` and never count for commits. A group without a committed offset has none. Default 0.
+   */
+  lookbackRecords?: number;
+  /** How long `stop()` lets held records finish. Default 10,000 ms. */
+  drainMs?: number;
+}
+
+/** What a consumer looks like from outside. */
+export interface ConsumerHealth {
+  /** A member of its group with an assignment (perhaps an empty one). */
+  joined: boolean;
+  /** Since when something has not worked: Kafka, the group, or a handler that rejects. Null when all is well. */
+  faultSinceMs: number | null;
+  /** Records held now. */
+  held: number;
+  heldBytes: number;
+  /** `position`: next offset to be taken. `committed`: next offset a new member would start from; null when none was committed. */
+  partitions: { topic: string; partition: number; position: bigint; committed: bigint | null }[];
+}
+
+/** A started consumer. It rejoins its group by itself until it is stopped. */
+export interface RunningConsumer {
+  /** Takes nothing new, finishes what is held within `drainMs`, commits, leaves the group. */
+  stop(): Promise<void>;
+  health(): ConsumerHealth;
+}

@@ -1,0 +1,115 @@
+import { settledWithin } from '../backoff.js';
+import type { IncomingRecord } from '../records.js';
+import type { AssignedPartition } from './assigned-partition.js';
+import type { ConsumerOptions, RunningConsumer } from './consumer-options.js';
+import { handleUntilDone } from './handle-until-done.js';
+import { HeldQueue } from './held-queue.js';
+import type { HeldRecord } from './intake.js';
+import { DRAIN_MS, intakeFor } from './start-intake.js';
+import { WakeUp } from './wake-up.js';
+
+/** Options of {@link startDelayedConsumer}. */
+export interface DelayedConsumerOptions extends ConsumerOptions {
+  /** When the record is due, in ms since 1970. One that cannot be told (NaN, or it throws) is due at once. */
+  dueAtMs(record: IncomingRecord): number;
+  now(): number;
+  /** Default 500. */
+  maxBatchRecords?: number;
+  /** One batch at a time for each partition. `signal` aborts when a stop has waited for `drainMs`. */
+  handle(batch: IncomingRecord[], context: { signal: AbortSignal }): Promise<void>;
+}
+
+// The clock may be set, and a timer keeps its own: look again at least this often.
+const LOOK_EVERY_MS = 500;
+
+/**
+ * Starts a consumer that hands over each record when it is due, in order within its partition: a record that is not
+ * due holds up those behind it. What waits is never committed, so a restart or a rebalance loses nothing.
+ *
+ * The caps are divided among the partitions: one full of records that are due tomorrow does not keep the others from
+ * being read. While a partition has its share it is paused; that ends with the assignment. A rejected batch comes
+ * again after 100 ms doubling to 5 s. Resolves at once; the consumer joins its group by itself.
+ */
+export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<RunningConsumer> {
+  const lanes = new Map<AssignedPartition, Lane>();
+  const abort = new AbortController();
+  let stopping = false;
+
+  const isDue = ({ record }: HeldRecord): boolean => !(dueAtMs(options, record) > options.now());
+  const run = async (partition: AssignedPartition, { queue, wakeUp }: Lane): Promise<void> => {
+    while (!stopping && !partition.over) {
+      const batch = queue.take(options.maxBatchRecords ?? 500, isDue);
+      if (batch.length === 0) {
+        const waitMs = queue.first ? dueAtMs(options, queue.first.record) - options.now() : LOOK_EVERY_MS;
+        await wakeUp.wait(Math.min(Math.max(waitMs, 1), LOOK_EVERY_MS));
+        continue;
+      }
+      await handleUntilDone(batch, {
+        intake,
+        log: options.log,
+        groupId: options.groupId,
+        signal: abort.signal,
+        faultName: `handler ${partition.topic}/${partition.partition}`,
+        handle: async (held) => {
+          const records = held.map(({ record }) => record);
+          await options.handle(records, { signal: abort.signal });
+        },
+      });
+    }
+  };
+  const laneOf = (partition: AssignedPartition): Lane => {
+    let lane = lanes.get(partition);
+    if (!lane) {
+      lane = { queue: new HeldQueue(), wakeUp: new WakeUp(), running: Promise.resolve() };
+      lanes.set(partition, lane);
+      lane.running = run(partition, lane);
+    }
+    return lane;
+  };
+  const intake = intakeFor(options, {
+    caps: 'divided',
+    onTaken: (held) => {
+      const lane = laneOf(held[0]!.partition);
+      lane.queue.push(held);
+      lane.wakeUp.wake();
+    },
+    onOver: (partition) => {
+      const lane = lanes.get(partition);
+      if (!lane) return;
+      for (const held of lane.queue.remove(partition)) intake.release(held);
+      lane.wakeUp.wake();
+      lanes.delete(partition);
+    },
+  });
+  intake.start();
+
+  return Promise.resolve({
+    health: () => intake.health(),
+    stop: async () => {
+      stopping = true;
+      intake.stopTaking();
+      const running = [...lanes.values()].map((lane) => {
+        lane.wakeUp.wake();
+        return lane.running;
+      });
+      await settledWithin(Promise.all(running), options.drainMs ?? DRAIN_MS);
+      abort.abort();
+      await intake.leave();
+    },
+  });
+}
+
+/** What waits of one partition. */
+interface Lane {
+  queue: HeldQueue;
+  wakeUp: WakeUp;
+  running: Promise<void>;
+}
+
+function dueAtMs(options: DelayedConsumerOptions, record: IncomingRecord): number {
+  try {
+    return options.dueAtMs(record);
+  } catch {
+    return Number.NaN;
+  }
+}

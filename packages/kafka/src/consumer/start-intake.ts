@@ -1,0 +1,29 @@
+import type { AssignedPartition } from './assigned-partition.js';
+import type { ConsumerOptions } from './consumer-options.js';
+import { Intake, type HeldRecord } from './intake.js';
+
+/** An intake with the defaults of {@link ConsumerOptions}. */
+export function intakeFor(
+  options: ConsumerOptions,
+  rest: {
+    caps: 'shared' | 'divided';
+    onTaken(held: HeldRecord[]): void;
+    onOver(partition: AssignedPartition): void;
+  },
+): Intake {
+  return new Intake({
+    kafka: options.kafka,
+    log: options.log,
+    groupId: () => options.groupId,
+    topics: options.topics,
+    maxHeldRecords: options.maxHeldRecords ?? 5000,
+    maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024,
+    lookbackRecords: options.lookbackRecords ?? 0,
+    commits: true,
+    now: Date.now,
+    ...rest,
+  });
+}
+
+/** Default of `drainMs`. */
+export const DRAIN_MS = 10_000;

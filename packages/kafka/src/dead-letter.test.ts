@@ -1,0 +1,39 @@
+import { expect, it } from '@jest/globals';
+import { deadLetter } from './dead-letter.js';
+import type { IncomingRecord } from './records.js';
+
+it('keeps key, value and headers untouched and says where, why and when', () => {
+  const record: IncomingRecord = {
+    topic: 'dits.events',
+    partition: 3,
+    offset: 9007199254740993n,
+    key: Buffer.from('42'),
+    value: Buffer.from([0xff, 0x00]),
+    headers: { trace: Buffer.from([1, 2]) },
+    timestampMs: 1,
+    lookback: false,
+  };
+  const letter = deadLetter({
+    record,
+    topic: 'dits.dead-letters',
+    reason: 'not_avro',
+    error: 'x'.repeat(5000),
+    stage: 'router',
+    nowMs: Date.UTC(2026, 10, 25),
+  });
+  expect(letter).toEqual({
+    topic: 'dits.dead-letters',
+    key: record.key,
+    value: record.value,
+    headers: {
+      trace: Buffer.from([1, 2]),
+      'dits-dead-letter-reason': 'not_avro',
+      'dits-dead-letter-error': 'x'.repeat(1000),
+      'dits-dead-letter-stage': 'router',
+      'dits-dead-letter-topic': 'dits.events',
+      'dits-dead-letter-partition': '3',
+      'dits-dead-letter-offset': '9007199254740993',
+      'dits-dead-letter-time': '2026-11-25T00:00:00.000Z',
+    },
+  });
+});

@@ -1,0 +1,73 @@
+import { KafkaFault } from '@dits/contracts';
+import type { Admin } from 'kafkajs';
+import { settledWithin } from './backoff.js';
+import type { KafkaConnection } from './connection.js';
+import { errorText } from './error-text.js';
+
+/** First and next-to-be-written offset of a partition. */
+export interface PartitionBounds {
+  partition: number;
+  low: bigint;
+  high: bigint;
+}
+
+/** Asks brokers for offsets. Connects when first used and anew after a failure. */
+export class OffsetQueries {
+  private admin: Promise<Admin> | null = null;
+
+  constructor(private readonly kafka: KafkaConnection) {}
+
+  /** Bounds of every partition of a topic, about 2 ms. Throws {@link KafkaFault}. */
+  async bounds(topic: string): Promise<PartitionBounds[]> {
+    const offsets = await this.ask(`offsets of ${topic}`, (admin) => admin.fetchTopicOffsets(topic));
+    return offsets.map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }));
+  }
+
+  /** Committed offsets of a group: topic to partition to offset. Throws {@link KafkaFault}. */
+  async committed(groupId: string, topics: string[]): Promise<Map<string, Map<number, bigint>>> {
+    const offsets = await this.ask(`committed offsets of ${groupId}`, (admin) =>
+      admin.fetchOffsets({ groupId, topics }),
+    );
+    return new Map(
+      offsets.map(({ topic, partitions }) => [
+        topic,
+        // Below zero: none was committed.
+        new Map(
+          partitions
+            .map((p) => [p.partition, BigInt(p.offset)] as const)
+            .filter(([, offset]) => offset >= 0n),
+        ),
+      ]),
+    );
+  }
+
+  async close(): Promise<void> {
+    const admin = this.admin;
+    this.admin = null;
+    if (admin)
+      await settledWithin(
+        admin.then((a) => a.disconnect()),
+        2000,
+      );
+  }
+
+  private async ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = (this.admin ??= this.connect());
+    try {
+      return await question(await admin);
+    } catch (cause) {
+      // A client that failed may hold on to a dead connection: the next question gets a new one.
+      if (this.admin === admin) this.admin = null;
+      void admin.then((a) => a.disconnect()).catch(() => undefined);
+      throw new KafkaFault(`Kafka did not tell the ${what}: ${errorText(cause)}`, { cause });
+    }
+  }
+
+  private async connect(): Promise<Admin> {
+    const admin = this.kafka
+      .newClient({ retry: { initialRetryTime: 100, maxRetryTime: 500, retries: 2 }, requestTimeoutMs: 5000 })
+      .admin();
+    await admin.connect();
+    return admin;
+  }
+}

@@ -1,0 +1,175 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { KafkaFault } from '@dits/contracts';
+import { startBatchConsumer } from '../consumer/batch-consumer.js';
+import type { RunningConsumer } from '../consumer/consumer-options.js';
+import { Line, aTopic, keptLog, numberOf, testKafka, until } from '../testing/int-support.js';
+import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js';
+
+jest.setTimeout(60_000);
+
+const open: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((each) => each.close()));
+});
+
+async function aProducer(
+  o: Partial<BatchingProducerOptions> & { line?: Line } = {},
+): Promise<BatchingProducer> {
+  const { line, ...options } = o;
+  const producer = new BatchingProducer({
+    kafka: testKafka({ ...(line && { line }) }),
+    log: keptLog(),
+    ...options,
+  });
+  open.push(producer);
+  await producer.connect();
+  return producer;
+}
+
+async function readAll(topic: string): Promise<number[]> {
+  const seen: number[] = [];
+  const consumer: RunningConsumer = await startBatchConsumer({
+    kafka: testKafka(),
+    log: keptLog(),
+    groupId: `${topic}-${Math.random()}`,
+    topics: [topic],
+    handle: async (batch) => void seen.push(...batch.map(numberOf)),
+  });
+  open.push({ close: () => consumer.stop() });
+  return seen;
+}
+
+const numbered = (topic: string, n: number) => ({ topic, key: 'k', value: Buffer.from(String(n)) });
+
+describe('BatchingProducer', () => {
+  it('makes few requests of many sends, and keeps the order of a key', async () => {
+    const topic = await aTopic();
+    const log = keptLog();
+    const producer = await aProducer({ log });
+    const startMs = performance.now();
+    await Promise.all(Array.from({ length: 5000 }, (_, n) => producer.send(numbered(topic, n))));
+    const tookMs = performance.now() - startMs;
+    const seen = await readAll(topic);
+    await until('all read', () => seen.length >= 5000);
+    expect(seen).toEqual(Array.from({ length: 5000 }, (_, n) => n));
+    // One by one they would take seconds.
+    expect(tookMs).toBeLessThan(3000);
+  });
+
+  it('sends also what comes in the very moment the queue ran empty', async () => {
+    const topic = await aTopic();
+    const producer = await aProducer();
+    for (let n = 0; n < 50; n++) {
+      await Promise.allSettled([producer.send(numbered(topic, n))]);
+      await producer.send(numbered(topic, n)).then(() => producer.send(numbered(topic, n)));
+    }
+  });
+
+  it('fails within its deadline while Kafka is away, says so, and works again by itself', async () => {
+    const topic = await aTopic();
+    const line = new Line();
+    const producer = await aProducer({ line, deadlineMs: 3000 });
+    await producer.send(numbered(topic, 0));
+    expect(producer.healthy).toBe(true);
+    line.cut();
+    const startMs = performance.now();
+    const sends = await Promise.allSettled([1, 2, 3].map((n) => producer.send(numbered(topic, n))));
+    expect(performance.now() - startMs).toBeLessThan(4500);
+    for (const send of sends)
+      expect(send).toMatchObject({ status: 'rejected', reason: { code: 'DITS_KAFKA_FAULT' } });
+    expect(producer.healthy).toBe(false);
+    line.mend();
+    await until('healthy though nobody sends', () => producer.healthy);
+    await producer.send(numbered(topic, 4));
+    const seen = await readAll(topic);
+    await until('the last one', () => seen.includes(4));
+    expect(seen.filter((n) => n === 0 || n === 4)).toEqual([0, 4]);
+  });
+
+  it('connects by itself later when it could not at first', async () => {
+    const topic = await aTopic();
+    const line = new Line();
+    line.cut();
+    const producer = new BatchingProducer({ kafka: testKafka({ line }), log: keptLog(), deadlineMs: 1000 });
+    open.push(producer);
+    await expect(producer.connect()).rejects.toThrow(KafkaFault);
+    line.mend();
+    await until('healthy', () => producer.healthy);
+    await producer.send(numbered(topic, 1));
+  });
+
+  it('rejects only the record that is too large for the broker', async () => {
+    const topic = await aTopic({ config: { 'max.message.bytes': '50000' } });
+    const producer = await aProducer();
+    const large = { topic, key: 'k', value: Buffer.alloc(60_000) };
+    const sends = [1, 2, 3, 4].map((n) => producer.send(numbered(topic, n)));
+    const tooLarge = producer.send(large);
+    sends.push(producer.send(numbered(topic, 5)));
+    await expect(tooLarge).rejects.toThrow(/too large for the broker/);
+    await Promise.all(sends);
+    const seen = await readAll(topic);
+    await until('the others', () => seen.length >= 5);
+    expect(new Set(seen)).toEqual(new Set([1, 2, 3, 4, 5]));
+  });
+
+  it('lets the records of other topics go when one topic is unknown', async () => {
+    const topic = await aTopic();
+    const producer = await aProducer();
+    const unknown = producer.send(numbered(`${topic}-unknown`, 1));
+    const sends = [1, 2].map((n) => producer.send(numbered(topic, n)));
+    await expect(unknown).rejects.toThrow(KafkaFault);
+    await Promise.all(sends);
+    await producer.send(numbered(topic, 3));
+    expect(producer.healthy).toBe(true);
+    const seen = await readAll(topic);
+    await until('the others', () => seen.length >= 3);
+  });
+
+  it('refuses more than its queue may hold', async () => {
+    const topic = await aTopic();
+    const producer = await aProducer({ maxQueuedBytes: 10_000 });
+    const sends = Array.from({ length: 100 }, () =>
+      producer.send({ topic, key: 'k', value: Buffer.alloc(1000) }),
+    );
+    const results = await Promise.allSettled(sends);
+    const refused = results.filter(({ status }) => status === 'rejected');
+    expect(refused.length).toBeGreaterThan(80);
+    expect(refused[0]).toMatchObject({ reason: { message: expect.stringContaining('queue full') } });
+    await producer.send(numbered(topic, 1));
+  });
+
+  it('sends what waits when it closes, and nothing later', async () => {
+    const topic = await aTopic();
+    const producer = await aProducer();
+    const sends = Array.from({ length: 3000 }, (_, n) => producer.send(numbered(topic, n)));
+    await producer.close();
+    await Promise.all(sends);
+    await expect(producer.send(numbered(topic, 1))).rejects.toThrow('closed');
+  });
+
+  it('writes tombstones, headers and times as given', async () => {
+    const topic = await aTopic();
+    const producer = await aProducer({ compression: 'gzip' });
+    await producer.sendAll([
+      { topic, key: 'a', value: null, headers: { h: 'text', b: Buffer.from([0xff]) }, timestampMs: 1234 },
+      { topic, key: null, value: Buffer.from('x') },
+    ]);
+    const records: unknown[] = [];
+    const consumer = await startBatchConsumer({
+      kafka: testKafka(),
+      log: keptLog(),
+      groupId: `${topic}-g`,
+      topics: [topic],
+      handle: async (batch) => void records.push(...batch),
+    });
+    open.push({ close: () => consumer.stop() });
+    await until('both', () => records.length === 2);
+    expect(records[0]).toMatchObject({
+      key: Buffer.from('a'),
+      value: null,
+      timestampMs: 1234,
+      headers: { h: Buffer.from('text'), b: Buffer.from([0xff]) },
+    });
+    expect(records[1]).toMatchObject({ key: null, value: Buffer.from('x'), headers: {} });
+  });
+});

@@ -1,0 +1,52 @@
+import { expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { SharedRequest } from './shared-request.js';
+
+it('never answers with a request that was sent before the call', async () => {
+  // A clock of turns: each request answers the turn it was sent in, after a delay.
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.nat(5), { maxLength: 40 }), async (gaps) => {
+      let turn = 0;
+      const shared = new SharedRequest(async () => {
+        const sentAt = turn;
+        for (let i = 0; i < 3; i++) await Promise.resolve();
+        return sentAt;
+      });
+      const answers: Promise<void>[] = [];
+      for (const gap of gaps) {
+        for (let i = 0; i < gap; i++) {
+          turn++;
+          await Promise.resolve();
+        }
+        turn++;
+        const calledAt = turn;
+        answers.push(shared.ask().then((sentAt) => expect(sentAt).toBeGreaterThanOrEqual(calledAt)));
+      }
+      await Promise.all(answers);
+    }),
+  );
+});
+
+it('sends one request for all who came while another was under way', async () => {
+  let sent = 0;
+  const answer = Promise.withResolvers<void>();
+  const shared = new SharedRequest(async () => {
+    sent++;
+    await answer.promise;
+  });
+  const calls = Array.from({ length: 100 }, () => shared.ask());
+  answer.resolve();
+  await Promise.all(calls);
+  expect(sent).toBe(2);
+});
+
+it('sends the next request also after a failed one', async () => {
+  let sent = 0;
+  const shared = new SharedRequest(() =>
+    ++sent === 1 ? Promise.reject(new Error('away')) : Promise.resolve(sent),
+  );
+  const first = shared.ask();
+  const second = shared.ask();
+  await expect(first).rejects.toThrow('away');
+  await expect(second).resolves.toBe(2);
+});

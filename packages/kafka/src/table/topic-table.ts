@@ -1,0 +1,157 @@
+import { KafkaFault } from '@dits/contracts';
+import { randomUUID } from 'node:crypto';
+import { settledWithin, sleep } from '../backoff.js';
+import type { KafkaConnection } from '../connection.js';
+import type { ConsumerHealth } from '../consumer/consumer-options.js';
+import { handleUntilDone } from '../consumer/handle-until-done.js';
+import { HeldQueue } from '../consumer/held-queue.js';
+import { Intake, type HeldRecord } from '../consumer/intake.js';
+import { WakeUp } from '../consumer/wake-up.js';
+import type { Log } from '../log.js';
+import { OffsetQueries } from '../offset-queries.js';
+import type { IncomingRecord } from '../records.js';
+import { AppliedOffsets } from './applied-offsets.js';
+import { SharedRequest } from './shared-request.js';
+
+/** Options of {@link startTopicTable}. */
+export interface TopicTableOptions {
+  kafka: KafkaConnection;
+  log: Log;
+  topic: string;
+  /** Begins the id of the group; a part that makes it unique is added. Nothing is committed under it. */
+  groupId: string;
+  /**
+   * Called for each record, in order within a partition, again from the start of the topic when the topic was made
+   * anew. A promise is awaited before the next record. One that throws or rejects is called again with the same record
+   * (100 ms to 5 s apart), and the table waits: a record that cannot be read must be passed over here.
+   */
+  apply(record: IncomingRecord): void | Promise<void>;
+  /** How long `catchUp` may take. Default 10,000 ms. */
+  catchUpTimeoutMs?: number;
+  /** Gives up starting: `startTopicTable` rejects. */
+  signal?: AbortSignal;
+}
+
+/** A compacted topic, read whole and followed. */
+export interface TopicTable {
+  /**
+   * Asks the end offsets now and resolves when everything before them is applied: whatever was durable before the
+   * call. Calls that wait for the same question share it; a question sent before the call is never used. Rejects with
+   * {@link KafkaFault}; the caller tries again.
+   */
+  catchUp(): Promise<void>;
+  stop(): Promise<void>;
+  /** As a consumer's; `position` is the next offset to be applied. */
+  health(): ConsumerHealth;
+}
+
+/**
+ * Reads the whole of a topic and follows it. Resolves when it has read to the end offsets seen at the start, however
+ * long Kafka is away. Rejects with {@link KafkaFault} only when `signal` aborts.
+ */
+export async function startTopicTable(options: TopicTableOptions): Promise<TopicTable> {
+  const { log, topic } = options;
+  const applied = new AppliedOffsets();
+  const queue = new HeldQueue();
+  const wakeUp = new WakeUp();
+  const offsets = new OffsetQueries(options.kafka);
+  const abort = new AbortController();
+  const unique = randomUUID().slice(0, 8);
+  const intake = new Intake({
+    kafka: options.kafka,
+    log,
+    // A new group at each attempt: a member of ours that died would keep partitions until its session ends.
+    groupId: (attempt) => `${options.groupId}-${unique}-${attempt}`,
+    topics: [topic],
+    maxHeldRecords: 5000,
+    maxHeldBytes: 64 * 1024 * 1024,
+    caps: 'shared',
+    lookbackRecords: 0,
+    commits: false,
+    now: Date.now,
+    onTaken: (held) => {
+      queue.push(held);
+      wakeUp.wake();
+    },
+    onOver: (partition) => {
+      for (const held of queue.remove(partition)) intake.release(held);
+    },
+    onProgress: () => reportApplied(),
+  });
+
+  // Everything below a partition's `committable` was taken and applied, or holds no record.
+  const reportApplied = (): void => {
+    for (const { partition, offset } of intake.completed()) applied.reached(partition, offset);
+  };
+  const apply = async (): Promise<void> => {
+    while (!abort.signal.aborted) {
+      const batch = queue.take(500);
+      if (batch.length === 0) {
+        await wakeUp.wait(60_000);
+        continue;
+      }
+      await handleUntilDone(batch, {
+        intake,
+        log,
+        groupId: options.groupId,
+        signal: abort.signal,
+        faultName: 'apply',
+        handle: (held) => applyInOrder(options, held),
+      });
+      reportApplied();
+    }
+  };
+  const ends = new SharedRequest(() => offsets.bounds(topic));
+  const timeoutMs = options.catchUpTimeoutMs ?? 10_000;
+  const catchUp = async (): Promise<void> => {
+    const stop = new AbortController();
+    const reached = ends.ask().then((bounds) => applied.untilReached(bounds, stop.signal));
+    if (await settledWithin(reached, timeoutMs)) return reached;
+    stop.abort();
+    throw new KafkaFault(`the table of ${topic} did not catch up within ${timeoutMs} ms`);
+  };
+
+  intake.start();
+  const applying = apply();
+  const table: TopicTable = {
+    catchUp,
+    health: () => ({
+      ...intake.health(),
+      partitions: intake
+        .completed()
+        .map(({ partition, offset }) => ({ topic, partition, position: offset, committed: null })),
+    }),
+    stop: async () => {
+      abort.abort();
+      wakeUp.wake();
+      await applying;
+      await intake.leave();
+      await offsets.close();
+    },
+  };
+  await untilCaughtUp(table, options);
+  return table;
+}
+
+async function applyInOrder(table: Pick<TopicTableOptions, 'apply'>, held: HeldRecord[]): Promise<void> {
+  for (const { record } of held) {
+    const applying = table.apply(record);
+    // Most are synchronous; awaiting each would cost a turn of the microtask queue.
+    if (applying) await applying;
+  }
+}
+
+async function untilCaughtUp(table: TopicTable, { signal, log, topic }: TopicTableOptions): Promise<void> {
+  while (!signal?.aborted) {
+    try {
+      await table.catchUp();
+      return;
+    } catch (error) {
+      if (!(error instanceof KafkaFault)) throw error;
+      log.warn({ topic, error: error.message }, 'kafka.table.not_read_yet');
+      await sleep(500, signal);
+    }
+  }
+  await table.stop();
+  throw new KafkaFault(`starting the table of ${topic} was given up`);
+}

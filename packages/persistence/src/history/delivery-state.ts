@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import type { Attempted, Outcome, Trigger } from '@dits/contracts';
+import type { LogEntry } from './log-entry.js';
+import { storableTime } from './storable.js';
+
+/** Where a delivery stands; design section 6. */
+export type DeliveryStatus = 'pending' | 'delivered' | 'retrying' | 'failed' | 'cancelled';
+
+/**
+ * What log entries say about one delivery: one entry, or several merged.
+ *
+ * ```
+ * pending ──► delivered | retrying | failed | cancelled        retrying ──► the same four
+ * delivered | failed | cancelled ──► pending                    (a redelivery)
+ * ```
+ *
+ * Entries arrive in any order and more than once, so nothing here follows arrows. Each entry has a version that says where
+ * it stands in the delivery's life, and the highest one seen makes the state. In order of weight, a version is:
+ *
+ * 1. the attempt that the entry is about, made or waited for;
+ * 2. the stage of that attempt: asked for by the event or a ping (`routed`); put off, ended without it or asked for by a person or
+ *    a program (`deferred`, `cancelled`, `routed` by a redelivery or a replay); made (`attempted`, `dead-lettered`);
+ * 3. the time of the entry, since a stage may be passed more than once: put off again, cancelled and then asked for anew, or made
+ *    twice because a dispatcher died between its POST and its log entry;
+ * 4. the kind, then a hash of the entry: two different entries never weigh the same.
+ *
+ * A redelivery is about the attempt after the last, so it outweighs every final state; and what its attempt then
+ * brings outweighs it. What only some entries know (the last attempt's result, the trigger) keeps a version of its own.
+ */
+export interface DeliveryChange {
+  deliveryId: string;
+  acceptedAtMs: number;
+  eventId: string;
+  webhookId: string;
+  event: string;
+  repositoryId: number | null;
+  deferrals: number;
+  state: DeliveryState & { version: Version };
+  lastAttempt: LastAttempt & { version: Version };
+  trigger: { trigger: Trigger | null; version: Version };
+}
+
+interface DeliveryState {
+  status: DeliveryStatus;
+  nextAttemptAt: string | null;
+  failureReason: string | null;
+  completedAt: string | null;
+  updatedAt: string;
+}
+
+interface LastAttempt {
+  attempts: number;
+  statusCode: number | null;
+  errorClass: string | null;
+  outcome: Outcome | null;
+}
+
+/** Hex digits; the greater text is the later state. Empty: not known yet, lower than all. */
+type Version = string;
+
+const NO_ATTEMPT = { attempts: 0, statusCode: null, errorClass: null, outcome: null, version: '' };
+const NO_TRIGGER = { trigger: null, version: '' };
+
+/** What one log entry says about its deliveries: `routed` speaks of many or none, the others of one. */
+export function deliveryChanges(entry: LogEntry): DeliveryChange[] {
+  switch (entry.name) {
+    case 'routed': {
+      const { record } = entry;
+      const byItself = record.trigger === 'event' || record.trigger === 'ping';
+      const version = versionOf(entry, 1, byItself ? STAGE.asked : STAGE.waiting, record.routed_at_ms, [
+        record.trigger,
+        record.event_id,
+      ]);
+      const state = { ...open('pending', null, record.routed_at_ms), version };
+      const trigger = { trigger: record.trigger, version };
+      return record.deliveries.map(({ delivery_id, webhook_id }) => ({
+        ...identity({ ...record, delivery_id, webhook_id }),
+        repositoryId: record.repository_id ?? null,
+        deferrals: 0,
+        state,
+        lastAttempt: NO_ATTEMPT,
+        trigger,
+      }));
+    }
+    case 'attempted': {
+      const { record } = entry;
+      const endedAtMs = record.started_at_ms + Math.ceil(record.duration_ms);
+      const lastAttempt = {
+        attempts: record.attempt,
+        statusCode: record.status_code ?? null,
+        errorClass: record.error_class ?? null,
+        outcome: record.outcome,
+      };
+      const state = stateAfter(record, endedAtMs);
+      const version = versionOf(entry, record.attempt, STAGE.made, endedAtMs, [
+        lastAttempt,
+        state,
+        record.trigger,
+      ]);
+      return [
+        {
+          ...identity(record),
+          repositoryId: null,
+          deferrals: 0,
+          state: { ...state, version },
+          lastAttempt: { ...lastAttempt, version },
+          trigger: { trigger: record.trigger, version },
+        },
+      ];
+    }
+    case 'deferred': {
+      const { record } = entry;
+      const state = open(
+        record.attempt === 1 ? 'pending' : 'retrying',
+        record.not_before_ms,
+        record.deferred_at_ms,
+      );
+      const version = versionOf(entry, record.attempt, STAGE.waiting, record.deferred_at_ms, [state]);
+      return [stateOnly(record, { ...state, version }, record.deferrals)];
+    }
+    case 'cancelled': {
+      const { record } = entry;
+      const state = ended('cancelled', record.reason, record.cancelled_at_ms);
+      const version = versionOf(entry, record.attempt, STAGE.waiting, record.cancelled_at_ms, [state]);
+      return [stateOnly(record, { ...state, version }, 0)];
+    }
+    case 'dead-lettered': {
+      const { record } = entry;
+      const state = ended('failed', record.reason, record.dead_lettered_at_ms);
+      const version = versionOf(entry, record.attempt, STAGE.made, record.dead_lettered_at_ms, [state]);
+      return [stateOnly(record, { ...state, version }, 0)];
+    }
+    default:
+      throw new Error(`no delivery state for ${(entry satisfies never as LogEntry).name}`);
+  }
+}
+
+/** Both changes as one. The order of the two, and of any number of merges, makes no difference. */
+export function mergeChanges(a: DeliveryChange, b: DeliveryChange): DeliveryChange {
+  return {
+    ...a,
+    repositoryId: a.repositoryId ?? b.repositoryId,
+    deferrals: Math.max(a.deferrals, b.deferrals),
+    state: later(a.state, b.state),
+    lastAttempt: later(a.lastAttempt, b.lastAttempt),
+    trigger: later(a.trigger, b.trigger),
+  };
+}
+
+function later<T extends { version: Version }>(a: T, b: T): T {
+  return a.version >= b.version ? a : b;
+}
+
+function stateAfter(record: Attempted, endedAtMs: number): DeliveryState {
+  switch (record.next_step) {
+    case 'done':
+      return ended('delivered', null, endedAtMs);
+    case 'failed':
+      return ended('failed', record.failure_reason ?? null, endedAtMs);
+    case 'immediate_retry':
+    case 'retry':
+      return open('retrying', record.next_attempt_at_ms ?? endedAtMs, endedAtMs);
+    default:
+      throw new Error(`no delivery state after ${record.next_step satisfies never as string}`);
+  }
+}
+
+function open(status: DeliveryStatus, nextAttemptAtMs: number | null, updatedAtMs: number): DeliveryState {
+  return {
+    status,
+    nextAttemptAt: storableTime(nextAttemptAtMs),
+    failureReason: null,
+    completedAt: null,
+    updatedAt: storableTime(updatedAtMs),
+  };
+}
+
+function ended(status: DeliveryStatus, failureReason: string | null, atMs: number): DeliveryState {
+  const at = storableTime(atMs);
+  return { status, nextAttemptAt: null, failureReason, completedAt: at, updatedAt: at };
+}
+
+interface DeliveryIdentity {
+  delivery_id: string;
+  accepted_at_ms: number;
+  event_id: string;
+  webhook_id: string;
+  event: string;
+}
+
+function identity(record: DeliveryIdentity) {
+  return {
+    deliveryId: record.delivery_id.toLowerCase(),
+    acceptedAtMs: record.accepted_at_ms,
+    eventId: record.event_id,
+    webhookId: record.webhook_id,
+    event: record.event,
+  };
+}
+
+function stateOnly(
+  record: DeliveryIdentity,
+  state: DeliveryChange['state'],
+  deferrals: number,
+): DeliveryChange {
+  return {
+    ...identity(record),
+    repositoryId: null,
+    deferrals,
+    state,
+    lastAttempt: NO_ATTEMPT,
+    trigger: NO_TRIGGER,
+  };
+}
+
+// Stored versions compare by these numbers: a new kind goes to the end of its stage's.
+const STAGE = { asked: 0, waiting: 1, made: 2 };
+const KINDS = ['routed', 'deferred', 'cancelled', 'attempted', 'dead-lettered'] as const;
+
+function versionOf(
+  entry: LogEntry,
+  attempt: number,
+  stage: number,
+  atMs: number,
+  content: unknown[],
+): Version {
+  const weights = Buffer.alloc(12);
+  // Out of range throws: a negative attempt or time is no entry of ours.
+  weights.writeUInt32BE(attempt, 0);
+  weights.writeUInt8(stage, 4);
+  weights.writeUIntBE(atMs, 5, 6);
+  weights.writeUInt8(KINDS.indexOf(entry.name), 11);
+  const hash = createHash('sha256').update(JSON.stringify(content)).digest('hex').slice(0, 16);
+  return weights.toString('hex') + hash;
+}

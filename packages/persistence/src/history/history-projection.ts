@@ -1,0 +1,216 @@
+import { PoisonRecordError, StorageFault } from '@dits/contracts';
+import { QueryFailedError } from 'typeorm';
+import type { Database } from '../database.js';
+import {
+  acceptedAtMsOf,
+  deliveryRow,
+  mergeRows,
+  rowsOf,
+  type HistoryItem,
+  type HistoryRows,
+  type ProjectedEvent,
+} from './history-rows.js';
+import type { LogEntry } from './log-entry.js';
+import type { HistoryPartitions } from './partitions.js';
+
+/** An item that can't be stored though the database is well: its like will never be, so it must be put aside. */
+export interface RefusedItem {
+  /** The very object that was given. */
+  item: HistoryItem;
+  error: PoisonRecordError;
+}
+
+/** What {@link HistoryProjection.apply} did not store. */
+export interface ApplyResult {
+  refused: RefusedItem[];
+  /** Items of a day past its retention or too far ahead; their like is not kept. */
+  outOfRange: HistoryItem[];
+}
+
+interface Prepared {
+  item: HistoryItem;
+  rows: HistoryRows;
+}
+
+// One transaction holds no more than this, unless one item alone does: an event may have thousands of deliveries or a
+// body of 100 kB, and a statement must stay well within its time limit.
+const MAX_ROWS = 5_000;
+const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+/**
+ * Writes the history from `dits.events` and `dits.delivery-log`.
+ *
+ * The rows depend on the items and on nothing else: not on their order, on how they are split into batches, on repeats, or on
+ * other projections at work on the same database.
+ */
+export class HistoryProjection {
+  constructor(private readonly o: { database: Database; partitions: HistoryPartitions }) {}
+
+  /**
+   * Stores a batch; all but what it returns is durable when it resolves.
+   *
+   * Throws {@link StorageFault} when the database fails; a part of the batch may be stored then, and the whole of it is
+   * to be given again.
+   */
+  async apply(batch: { events: ProjectedEvent[]; log: LogEntry[] }): Promise<ApplyResult> {
+    const { partitions } = this.o;
+    const prepared: Prepared[] = [];
+    const refused: RefusedItem[] = [];
+    const outOfRange: HistoryItem[] = [];
+    for (const item of [...batch.events, ...batch.log]) {
+      const acceptedAtMs = acceptedAtMsOf(item);
+      if (!partitions.keepsHistory(acceptedAtMs)) {
+        outOfRange.push(item);
+        continue;
+      }
+      try {
+        prepared.push({ item, rows: rowsOf(item, { withBody: partitions.keepsBody(acceptedAtMs) }) });
+      } catch (error) {
+        if (!(error instanceof PoisonRecordError)) throw error;
+        refused.push({ item, error });
+      }
+    }
+    await partitions.ensureFor(prepared.map(({ item }) => acceptedAtMsOf(item)));
+    for (const part of inParts(prepared)) refused.push(...(await this.store(part)));
+    return { refused, outOfRange };
+  }
+
+  /** Stores all in one transaction; when the database refuses a row, each half by itself, down to the item that brings it. */
+  private async store(part: Prepared[]): Promise<RefusedItem[]> {
+    try {
+      await this.storeAtOnce(mergeRows(part.map(({ rows }) => rows)));
+      return [];
+    } catch (cause) {
+      if (!isAboutARow(cause)) {
+        // A partition may have been dropped by another process: ask anew next time.
+        this.o.partitions.forget();
+        throw new StorageFault('history not stored', { cause });
+      }
+      if (part.length === 1) {
+        const { item } = part[0]!;
+        return [{ item, error: new PoisonRecordError('invalid_value', cause.message, { cause }) }];
+      }
+      const middle = part.length >> 1;
+      return [...(await this.store(part.slice(0, middle))), ...(await this.store(part.slice(middle)))];
+    }
+  }
+
+  private async storeAtOnce(rows: HistoryRows): Promise<void> {
+    const statements: [sql: string, rows: object[]][] = [
+      [UPSERT_EVENTS, [...rows.events.values()]],
+      [INSERT_BODIES, [...rows.event_bodies.values()]],
+      [UPSERT_DELIVERIES, [...rows.deliveries.values()].map(deliveryRow)],
+      [INSERT_ATTEMPTS, [...rows.attempts.values()]],
+    ];
+    await this.o.database.transaction(async (tx) => {
+      for (const [sql, tableRows] of statements) {
+        if (tableRows.length > 0) await tx.query(sql, [JSON.stringify(tableRows)]);
+      }
+    });
+  }
+}
+
+function* inParts(prepared: Prepared[]): Generator<Prepared[]> {
+  let part: Prepared[] = [];
+  let rowCount = 0;
+  let bodyBytes = 0;
+  for (const one of prepared) {
+    const { item, rows } = one;
+    const itemRows = rows.events.size + rows.deliveries.size + rows.attempts.size;
+    const itemBytes = 'name' in item && item.name === 'routed' ? item.record.body.length : 0;
+    if (part.length > 0 && (rowCount + itemRows > MAX_ROWS || bodyBytes + itemBytes > MAX_BODY_BYTES)) {
+      yield part;
+      part = [];
+      rowCount = bodyBytes = 0;
+    }
+    part.push(one);
+    rowCount += itemRows;
+    bodyBytes += itemBytes;
+  }
+  if (part.length > 0) yield part;
+}
+
+// SQLSTATE classes: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded (a value too long for an index).
+const ABOUT_A_ROW = /^(22|23|54)/;
+
+function isAboutARow(error: unknown): error is QueryFailedError {
+  if (!(error instanceof QueryFailedError)) return false;
+  const { code, constraint } = error.driverError as { code?: string; constraint?: string };
+  // 23514 with no constraint's name: there is no partition for the row.
+  if (code === '23514' && constraint === undefined) return false;
+  return code !== undefined && ABOUT_A_ROW.test(code);
+}
+
+// Two recorders at work on the same rows lock them in the same order: tables as in storeAtOnce, rows by their key.
+// Otherwise each could wait for the other.
+function insert(o: { table: string; columns: string; orderBy: string; onConflict: string }): string {
+  const names = o.columns
+    .split(',')
+    .map((column) => column.trim().split(' ')[0])
+    .join(', ');
+  return `INSERT INTO ${o.table} AS stored (${names})
+    SELECT ${names} FROM json_to_recordset($1::json) AS given (${o.columns}) ORDER BY ${o.orderBy}
+    ON CONFLICT (${o.orderBy}) ${o.onConflict}`;
+}
+
+// Never null: that of a row without a routing is later than all.
+const firstRouting = (row: string) =>
+  `(coalesce(${row}.routed_at, 'infinity'), coalesce(${row}.delivery_count, 0), coalesce(${row}.trigger, ''))`;
+const FIRST = `${firstRouting('excluded')} < ${firstRouting('stored')}`;
+
+const UPSERT_EVENTS = insert({
+  table: 'events',
+  columns: `event_id uuid, accepted_at timestamptz, event text, repository_id bigint, repository_full_name text,
+    owner_login text, ref text, routed_at timestamptz, delivery_count int, trigger text`,
+  orderBy: 'event_id, accepted_at',
+  onConflict: `DO UPDATE SET
+      ${['repository_id', 'repository_full_name', 'owner_login', 'ref'].map(keepKnown).join(', ')},
+      ${['routed_at', 'delivery_count', 'trigger'].map((column) => takeWhen(FIRST, column)).join(', ')}
+    WHERE ${FIRST} OR (stored.owner_login IS NULL AND excluded.owner_login IS NOT NULL)`,
+});
+
+const INSERT_BODIES = insert({
+  table: 'event_bodies',
+  columns: 'event_id uuid, accepted_at timestamptz, body bytea',
+  orderBy: 'event_id, accepted_at',
+  onConflict: 'DO NOTHING',
+});
+
+const newer = (version: string) => `excluded.${version} > stored.${version}`;
+const takeNewer = (version: string, columns: string[]) =>
+  [...columns, version].map((column) => takeWhen(newer(version), column)).join(', ');
+
+const UPSERT_DELIVERIES = insert({
+  table: 'deliveries',
+  columns: `delivery_id uuid, accepted_at timestamptz, event_id uuid, webhook_id uuid, event text, repository_id bigint,
+    status text, next_attempt_at timestamptz, failure_reason text, completed_at timestamptz, updated_at timestamptz,
+    state_version bytea, attempts int, last_status_code int, last_error_class text, last_outcome text,
+    attempt_version bytea, trigger text, trigger_version bytea, deferrals int`,
+  orderBy: 'delivery_id, accepted_at',
+  onConflict: `DO UPDATE SET
+      ${keepKnown('repository_id')}, deferrals = greatest(stored.deferrals, excluded.deferrals),
+      ${takeNewer('state_version', ['status', 'next_attempt_at', 'failure_reason', 'completed_at', 'updated_at'])},
+      ${takeNewer('attempt_version', ['attempts', 'last_status_code', 'last_error_class', 'last_outcome'])},
+      ${takeNewer('trigger_version', ['trigger'])}
+    WHERE ${newer('state_version')} OR ${newer('attempt_version')} OR ${newer('trigger_version')}
+      OR excluded.deferrals > stored.deferrals
+      OR (stored.repository_id IS NULL AND excluded.repository_id IS NOT NULL)`,
+});
+
+const INSERT_ATTEMPTS = insert({
+  table: 'attempts',
+  columns: `delivery_id uuid, accepted_at timestamptz, attempt int, started_at timestamptz, schedule_attempt int,
+    trigger text, duration_ms double precision, outcome text, status_code int, error_class text, error_phase text,
+    error_message text, phases_ms jsonb, remote_address text, url text, request_headers jsonb, response_headers jsonb,
+    response_body bytea, response_truncated boolean, next_step text, next_attempt_at timestamptz, failure_reason text`,
+  orderBy: 'delivery_id, attempt, started_at, accepted_at',
+  onConflict: 'DO NOTHING',
+});
+
+function keepKnown(column: string): string {
+  return `${column} = coalesce(stored.${column}, excluded.${column})`;
+}
+
+function takeWhen(condition: string, column: string): string {
+  return `${column} = CASE WHEN ${condition} THEN excluded.${column} ELSE stored.${column} END`;
+}

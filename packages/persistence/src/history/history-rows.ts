@@ -1,0 +1,222 @@
+import { PoisonRecordError, type AnyEvent, type Attempted, type Routed } from '@dits/contracts';
+import { acceptedAtMsOfDeliveryId, ownerLoginOf } from '@dits/domain';
+import { deliveryChanges, mergeChanges, type DeliveryChange } from './delivery-state.js';
+import type { LogEntry } from './log-entry.js';
+import { storableBytes, storableText, storableTexts, storableTime } from './storable.js';
+
+/** A record of `dits.events`, decoded. */
+export interface ProjectedEvent {
+  /** Event name. */
+  event: string;
+  /** Timestamp of the Kafka record. */
+  acceptedAtMs: number;
+  record: AnyEvent;
+}
+
+/** Anything that the history is made from. */
+export type HistoryItem = ProjectedEvent | LogEntry;
+
+/** A row as JSON, by the names of its columns. */
+type Row = Record<string, unknown>;
+
+/** The rows that one item, or several merged, brings to each table. Of one key there is one row. */
+export interface HistoryRows {
+  events: Map<string, Row>;
+  event_bodies: Map<string, Row>;
+  deliveries: Map<string, DeliveryChange>;
+  attempts: Map<string, Row>;
+}
+
+/** When the event of an item was accepted, ms since 1970. */
+export function acceptedAtMsOf(item: HistoryItem): number {
+  return 'name' in item ? item.record.accepted_at_ms : item.acceptedAtMs;
+}
+
+/**
+ * The rows of one item. Throws a {@link PoisonRecordError} when it contradicts itself, so that no row could hold it.
+ */
+export function rowsOf(item: HistoryItem, o: { withBody: boolean }): HistoryRows {
+  const rows = noRows();
+  try {
+    if (!('name' in item)) {
+      if (!isUuid(item.record.event_id)) throw new RangeError(`event_id ${item.record.event_id} is no UUID`);
+      const row = acceptedRow(item);
+      rows.events.set(keyOf(row.event_id, item.acceptedAtMs), row);
+      return rows;
+    }
+    if (!isUuid(item.record.event_id)) throw new RangeError(`event_id ${item.record.event_id} is no UUID`);
+    for (const change of deliveryChanges(item)) {
+      // Postgres would take other spellings of one id for one row, which the merge takes for two.
+      if (!isUuid(change.deliveryId) || !isUuid(change.webhookId))
+        throw new RangeError(`delivery ${change.deliveryId} of webhook ${change.webhookId}: no UUID`);
+      // Whoever looks a delivery up takes its day from its id.
+      if (acceptedAtMsOfDeliveryId(change.deliveryId) !== change.acceptedAtMs)
+        throw new RangeError(`delivery ${change.deliveryId} was not accepted at ${change.acceptedAtMs}`);
+      rows.deliveries.set(change.deliveryId, change);
+    }
+    if (item.name === 'routed') {
+      const row = routedRow(item.record);
+      const key = keyOf(row.event_id, item.record.accepted_at_ms);
+      rows.events.set(key, row);
+      if (o.withBody) rows.event_bodies.set(key, bodyRow(item.record));
+    }
+    if (item.name === 'attempted') {
+      const { delivery_id, attempt, started_at_ms } = item.record;
+      rows.attempts.set(keyOf(delivery_id, attempt, started_at_ms), attemptRow(item.record));
+    }
+    return rows;
+  } catch (cause) {
+    throw new PoisonRecordError('invalid_value', (cause as Error).message, { cause });
+  }
+}
+
+/** The rows of many items. A statement can't touch a row twice, so those of one key become one. */
+export function mergeRows(many: HistoryRows[]): HistoryRows {
+  const merged = noRows();
+  for (const rows of many) {
+    mergeInto(merged.events, rows.events, mergeEvents);
+    mergeInto(merged.event_bodies, rows.event_bodies, (a) => a);
+    mergeInto(merged.deliveries, rows.deliveries, mergeChanges);
+    mergeInto(merged.attempts, rows.attempts, (a) => a);
+  }
+  return merged;
+}
+
+/** A delivery's change as a row of `deliveries`. */
+export function deliveryRow(change: DeliveryChange): Row {
+  const { state, lastAttempt, trigger } = change;
+  return {
+    delivery_id: change.deliveryId,
+    accepted_at: storableTime(change.acceptedAtMs),
+    event_id: change.eventId,
+    webhook_id: change.webhookId,
+    event: storableText(change.event),
+    repository_id: change.repositoryId,
+    status: state.status,
+    next_attempt_at: state.nextAttemptAt,
+    failure_reason: storableOrNull(state.failureReason),
+    completed_at: state.completedAt,
+    updated_at: state.updatedAt,
+    state_version: storableBytes(state.version),
+    attempts: lastAttempt.attempts,
+    last_status_code: lastAttempt.statusCode,
+    last_error_class: storableOrNull(lastAttempt.errorClass),
+    last_outcome: lastAttempt.outcome,
+    attempt_version: storableBytes(lastAttempt.version),
+    trigger: trigger.trigger,
+    trigger_version: storableBytes(trigger.version),
+    deferrals: change.deferrals,
+  };
+}
+
+function acceptedRow({ event, acceptedAtMs, record }: ProjectedEvent): Row {
+  return {
+    event_id: record.event_id.toLowerCase(),
+    accepted_at: storableTime(acceptedAtMs),
+    event: storableText(event),
+    repository_id: record.repository.id,
+    repository_full_name: storableText(record.repository.full_name),
+    owner_login: storableText(ownerLoginOf(record)),
+    ref: typeof record.ref === 'string' ? storableText(record.ref) : null,
+    routed_at: null,
+    delivery_count: null,
+    trigger: null,
+  };
+}
+
+function routedRow(record: Routed): Row {
+  return {
+    event_id: record.event_id.toLowerCase(),
+    accepted_at: storableTime(record.accepted_at_ms),
+    event: storableText(record.event),
+    repository_id: record.repository_id ?? null,
+    repository_full_name: storableOrNull(record.repository_full_name),
+    owner_login: null,
+    ref: null,
+    routed_at: storableTime(record.routed_at_ms),
+    delivery_count: record.deliveries.length,
+    trigger: record.trigger,
+  };
+}
+
+// What both know is the same; what one knows is taken from it. Of two routings the first counts.
+function mergeEvents(a: Row, b: Row): Row {
+  const known = (column: string) => a[column] ?? b[column];
+  const first = routing(a) <= routing(b) ? a : b;
+  return {
+    ...a,
+    repository_id: known('repository_id'),
+    repository_full_name: known('repository_full_name'),
+    owner_login: known('owner_login'),
+    ref: known('ref'),
+    routed_at: first.routed_at,
+    delivery_count: first.delivery_count,
+    trigger: first.trigger,
+  };
+}
+
+// As `firstRouting` in history-projection.ts compares them.
+function routing(row: Row): string {
+  if (row.routed_at === null) return '~';
+  return [row.routed_at, String(row.delivery_count).padStart(10, '0'), row.trigger].join(' ');
+}
+
+function bodyRow({ event_id, accepted_at_ms, body }: Routed): Row {
+  return {
+    event_id: event_id.toLowerCase(),
+    accepted_at: storableTime(accepted_at_ms),
+    body: storableBytes(body.toString('hex')),
+  };
+}
+
+function attemptRow(record: Attempted): Row {
+  return {
+    delivery_id: record.delivery_id,
+    accepted_at: storableTime(record.accepted_at_ms),
+    attempt: record.attempt,
+    started_at: storableTime(record.started_at_ms),
+    schedule_attempt: record.schedule_attempt,
+    trigger: record.trigger,
+    duration_ms: record.duration_ms,
+    outcome: record.outcome,
+    status_code: record.status_code ?? null,
+    error_class: storableOrNull(record.error_class),
+    error_phase: storableOrNull(record.error_phase),
+    error_message: storableOrNull(record.error_message),
+    phases_ms: record.phases_ms,
+    remote_address: storableOrNull(record.remote_address),
+    url: storableText(record.url),
+    request_headers: storableTexts(record.request_headers),
+    response_headers: storableTexts(record.response_headers),
+    response_body: record.response_body ? storableBytes(record.response_body.toString('hex')) : null,
+    response_truncated: record.response_truncated,
+    next_step: record.next_step,
+    next_attempt_at: storableTime(record.next_attempt_at_ms ?? null),
+    failure_reason: storableOrNull(record.failure_reason),
+  };
+}
+
+function noRows(): HistoryRows {
+  return { events: new Map(), event_bodies: new Map(), deliveries: new Map(), attempts: new Map() };
+}
+
+function mergeInto<T>(target: Map<string, T>, source: Map<string, T>, merge: (a: T, b: T) => T): void {
+  for (const [key, row] of source) {
+    const other = target.get(key);
+    target.set(key, other === undefined ? row : merge(other, row));
+  }
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+function isUuid(text: string): boolean {
+  return UUID.test(text);
+}
+
+function keyOf(...parts: unknown[]): string {
+  return parts.join(' ').toLowerCase();
+}
+
+function storableOrNull(text: string | null | undefined): string | null {
+  return text === null || text === undefined ? null : storableText(text);
+}

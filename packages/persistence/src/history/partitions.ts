@@ -1,0 +1,175 @@
+import type { EntityManager } from 'typeorm';
+import type { Database } from '../database.js';
+import { storing } from '../storing.js';
+
+/** Days of history that are kept, today among them. */
+export interface HistoryRetention {
+  /** Of events, deliveries and attempts. */
+  historyDays: number;
+  /** Of the bodies of events. */
+  bodyDays: number;
+}
+
+/** What {@link HistoryPartitions.maintain} did, by the names of the partitions. */
+export interface PartitionChanges {
+  created: string[];
+  dropped: string[];
+}
+
+const DAY_MS = 86_400_000;
+// Weeks without anybody tending the service must not stop it; a batch makes what it lacks, these only spare it the wait.
+const DAYS_AHEAD = 7;
+// Any fixed number; every process that makes or drops partitions asks for the same.
+const PARTITION_LOCK = 0x70617274;
+
+const TABLES = ['events', 'event_bodies', 'deliveries', 'attempts'] as const;
+type HistoryTable = (typeof TABLES)[number];
+
+/**
+ * Makes and drops the partitions of the history tables: one per table and UTC day of acceptance, `deliveries_20261125`.
+ *
+ * Safe beside any number of others doing the same, and beside readers and writers. All methods throw
+ * {@link StorageFault} when the database fails.
+ */
+export class HistoryPartitions {
+  private readonly known = new Set<string>();
+
+  constructor(private readonly o: { database: Database; retention: HistoryRetention; now(): number }) {}
+
+  /** True when the history of that time is kept: not past the retention, and no more than 7 days ahead. */
+  keepsHistory(acceptedAtMs: number): boolean {
+    return this.keeps('deliveries', dayOf(acceptedAtMs));
+  }
+
+  /** True when bodies of that time are kept. */
+  keepsBody(acceptedAtMs: number): boolean {
+    return this.keeps('event_bodies', dayOf(acceptedAtMs));
+  }
+
+  /** Makes yesterday's to next week's partitions, and drops those past the retention. Once an hour is often enough. */
+  async maintain(): Promise<PartitionChanges> {
+    const nowMs = this.o.now();
+    const created = await this.ensurePartitions({
+      from: new Date(nowMs - DAY_MS),
+      to: new Date(nowMs + DAYS_AHEAD * DAY_MS),
+    });
+    const dropped = await this.dropPartitionsBefore({
+      history: new Date(this.oldestDay('deliveries') * DAY_MS),
+      bodies: new Date(this.oldestDay('event_bodies') * DAY_MS),
+    });
+    return { created, dropped };
+  }
+
+  /** Makes the partitions of every day from one time to another, both included, that are kept; returns those that were missing. */
+  async ensurePartitions({ from, to }: { from: Date; to: Date }): Promise<string[]> {
+    const days: number[] = [];
+    for (let day = dayOf(from.getTime()); day <= dayOf(to.getTime()); day++) days.push(day);
+    return this.ensureDays(days);
+  }
+
+  /** Makes the partitions that rows accepted at these times need. Asks the database only about days not seen before. */
+  async ensureFor(acceptedAtMs: Iterable<number>): Promise<string[]> {
+    return this.ensureDays([...new Set([...acceptedAtMs].map(dayOf))]);
+  }
+
+  /** Forgets which partitions are there, so that the next use asks the database. */
+  forget(): void {
+    this.known.clear();
+  }
+
+  /** Drops the partitions of days before those of the given times, with all their rows; returns their names. */
+  async dropPartitionsBefore({ history, bodies }: { history: Date; bodies: Date }): Promise<string[]> {
+    return storing('dropping partitions', async () => {
+      const dropped: string[] = [];
+      for (const { table, name, day } of await this.existing(this.o.database)) {
+        if (day >= dayOf((table === 'event_bodies' ? bodies : history).getTime())) continue;
+        await this.o.database.transaction(async (tx) => {
+          // A long read holds the drop up, and the waiting drop holds up everybody after it: rather try again later.
+          await tx.query(`SET LOCAL lock_timeout = '3s'`);
+          await tx.query(`DROP TABLE IF EXISTS ${name}`);
+        });
+        this.known.delete(name);
+        dropped.push(name);
+      }
+      return dropped;
+    });
+  }
+
+  private async ensureDays(days: number[]): Promise<string[]> {
+    const missing = days.flatMap((day) =>
+      TABLES.filter((table) => this.keeps(table, day))
+        .map((table) => ({ table, day, name: partitionName(table, day) }))
+        .filter(({ name }) => !this.known.has(name)),
+    );
+    if (missing.length === 0) return [];
+    return storing('making partitions', async () => {
+      const created: string[] = [];
+      // One transaction for each day: locks are held for a moment only.
+      for (const day of new Set(missing.map((partition) => partition.day))) {
+        const ofDay = missing.filter((partition) => partition.day === day);
+        created.push(...(await this.createMissing(ofDay)));
+        for (const { name } of ofDay) this.known.add(name);
+      }
+      return created;
+    });
+  }
+
+  private async createMissing(
+    wanted: { table: HistoryTable; day: number; name: string }[],
+  ): Promise<string[]> {
+    return this.o.database.transaction(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+      const there = new Set((await this.existing(tx)).map(({ name }) => name));
+      const created: string[] = [];
+      for (const { table, day, name } of wanted) {
+        if (there.has(name)) continue;
+        // CREATE TABLE … PARTITION OF would lock the whole table against its readers and writers; attaching does not.
+        await tx.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)`);
+        await tx.query(
+          `ALTER TABLE ${table} ATTACH PARTITION ${name}
+           FOR VALUES FROM ('${dateOf(day)} 00:00:00+00') TO ('${dateOf(day + 1)} 00:00:00+00')`,
+        );
+        created.push(name);
+      }
+      return created;
+    });
+  }
+
+  private async existing(
+    on: Pick<EntityManager, 'query'>,
+  ): Promise<{ table: HistoryTable; name: string; day: number }[]> {
+    const rows = await on.query<{ table: HistoryTable; name: string }[]>(
+      `SELECT parent.relname AS table, child.relname AS name
+       FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
+       WHERE inhparent = ANY ($1::regclass[]) ORDER BY child.relname`,
+      [TABLES],
+    );
+    return rows.map(({ table, name }) => {
+      const [, year, month, date] = /_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
+      return { table, name, day: dayOf(Date.UTC(Number(year), Number(month) - 1, Number(date))) };
+    });
+  }
+
+  private keeps(table: HistoryTable, day: number): boolean {
+    return day >= this.oldestDay(table) && day <= dayOf(this.o.now()) + DAYS_AHEAD;
+  }
+
+  private oldestDay(table: HistoryTable): number {
+    const { bodyDays, historyDays } = this.o.retention;
+    return (
+      dayOf(this.o.now()) - (table === 'event_bodies' ? Math.min(bodyDays, historyDays) : historyDays) + 1
+    );
+  }
+}
+
+function dayOf(ms: number): number {
+  return Math.floor(ms / DAY_MS);
+}
+
+function dateOf(day: number): string {
+  return new Date(day * DAY_MS).toISOString().slice(0, 10);
+}
+
+function partitionName(table: HistoryTable, day: number): string {
+  return `${table}_${dateOf(day).replaceAll('-', '')}`;
+}

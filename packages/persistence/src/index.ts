@@ -1,0 +1,34 @@
+export { openDatabase } from './database.js';
+export type { Database, DatabaseLog, DatabaseOptions } from './database.js';
+export { migrateDatabase, readSchemaVersion } from './migrate.js';
+export { SchemaBehindError, assertSchemaCurrent, schemaVersion } from './schema-version.js';
+export type { SchemaVersion } from './schema-version.js';
+export { Token } from './entities/token.js';
+export { Webhook } from './entities/webhook.js';
+export type { SealedSecretJson } from './entities/webhook.js';
+export { IdempotencyStore } from './idempotency-store.js';
+export type { ClaimResult, IdempotencyClaim } from './idempotency-store.js';
+export { Outbox } from './outbox.js';
+export type { OutboxRecord, OutboxSize } from './outbox.js';
+export { inTransaction } from './storing.js';
+export type { Transaction } from './storing.js';
+export { TokenStore } from './token-store.js';
+export { TokenVerifier } from './token-verifier.js';
+export type { TokenVerifierOptions, VerifiedTokenFacts } from './token-verifier.js';
+export { WebhookStore } from './webhook-store.js';
+export type { WebhookScope } from './webhook-store.js';
+export { DeliveryQueries, isDeliveryId } from './history/delivery-queries.js';
+export type {
+  DeliveryDetail,
+  DeliveryFilter,
+  DeliveryPage,
+  ResponseClass,
+} from './history/delivery-queries.js';
+export type { DeliveryStatus } from './history/delivery-state.js';
+export { AttemptRow, DeliveryRow, EventBodyRow, EventRow } from './history/entities.js';
+export { HistoryPartitions } from './history/partitions.js';
+export type { HistoryRetention, PartitionChanges } from './history/partitions.js';
+export { HistoryProjection } from './history/history-projection.js';
+export type { ApplyResult, RefusedItem } from './history/history-projection.js';
+export type { HistoryItem, ProjectedEvent } from './history/history-rows.js';
+export type { LogEntry, LogEntryName } from './history/log-entry.js';

@@ -1,0 +1,63 @@
+import type { Database } from './database.js';
+import { Webhook } from './entities/webhook.js';
+import { storing, type Transaction } from './storing.js';
+
+/** Whose events a webhook gets: one repository's, or those of every repository of an owner (lower case). */
+export type WebhookScope =
+  { repositoryId: number; ownerLogin: null } | { repositoryId: null; ownerLogin: string };
+
+/** Webhooks in Postgres. A change is only complete with its snapshot in the outbox, in the same transaction. */
+export class WebhookStore {
+  constructor(private readonly database: Database) {}
+
+  /** Adds a webhook. */
+  async insert(tx: Transaction, webhook: Webhook): Promise<void> {
+    await storing('storing the webhook', () => tx.getRepository(Webhook).insert(webhook));
+  }
+
+  /** The webhook, when it is there and in this scope. */
+  async find(scope: WebhookScope, id: string): Promise<Webhook | null> {
+    return storing('reading the webhook', () => this.select(this.database.manager, scope, id).getOne());
+  }
+
+  /**
+   * The same, locked until the transaction ends: two changes of one webhook come one after the other, so their
+   * versions, and with them their outbox rows, are in the order of their commits.
+   */
+  async lock(tx: Transaction, scope: WebhookScope, id: string): Promise<Webhook | null> {
+    return storing('locking the webhook', () =>
+      this.select(tx, scope, id).setLock('pessimistic_write').getOne(),
+    );
+  }
+
+  /** Stores a webhook that {@link lock} gave, with its changes. */
+  async update(tx: Transaction, webhook: Webhook): Promise<void> {
+    const { id, ...columns } = webhook;
+    await storing('storing the webhook', () => tx.getRepository(Webhook).update({ id }, columns));
+  }
+
+  /** Removes a webhook for good. */
+  async remove(tx: Transaction, id: string): Promise<void> {
+    await storing('removing the webhook', () => tx.getRepository(Webhook).delete({ id }));
+  }
+
+  /** Webhooks of a scope, oldest first, from after the id `after`. */
+  async list(scope: WebhookScope, page: { after: string | null; limit: number }): Promise<Webhook[]> {
+    const query = this.inScope(this.database.manager, scope);
+    if (page.after) query.andWhere('webhook.id > :after', { after: page.after });
+    return storing('reading the webhooks', () =>
+      query.orderBy('webhook.id', 'ASC').limit(page.limit).getMany(),
+    );
+  }
+
+  private select(manager: Transaction, scope: WebhookScope, id: string) {
+    return this.inScope(manager, scope).andWhere('webhook.id = :id', { id });
+  }
+
+  private inScope(manager: Transaction, scope: WebhookScope) {
+    const query = manager.getRepository(Webhook).createQueryBuilder('webhook');
+    return scope.repositoryId === null
+      ? query.where('webhook.owner_login = :owner', { owner: scope.ownerLogin })
+      : query.where('webhook.repository_id = :repository', { repository: scope.repositoryId });
+  }
+}

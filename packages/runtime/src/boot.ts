@@ -1,0 +1,141 @@
+import { ConfigError } from '@dits/contracts';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { MicroserviceOptions } from '@nestjs/microservices';
+import { startAdminServer } from './admin-server.js';
+import type { CommonConfig } from './common-config.js';
+import { configHelp, describeConfig, readConfig, type ConfigFields, type ConfigOf } from './config.js';
+import { FaultFilter } from './fault-filter.js';
+import { createHttpApp, type HttpAppOptions } from './http/http-app.js';
+import { KafkaStrategy, type StageSettings } from './kafka-strategy.js';
+import { Lifecycle } from './lifecycle.js';
+import { createLogger, NestLog } from './logger.js';
+import { createRuntime, type Runtime } from './runtime.js';
+
+/** What every app's `main.ts` says. */
+export interface BootOptions<F extends ConfigFields> {
+  /** `router`. */
+  name: string;
+  config: F;
+  /** Wires the app: opens what it needs, waits for it, and returns the Nest module. */
+  module: (runtime: Runtime<AppConfig<F>>) => DynamicModule | Promise<DynamicModule>;
+}
+
+/** The values of an app's fields, which hold the common ones. */
+export type AppConfig<F extends ConfigFields> = ConfigOf<F> & CommonConfig;
+
+/** Options of {@link bootWorker}. */
+export interface WorkerOptions<F extends ConfigFields> extends BootOptions<F> {
+  /** What only the configuration knows about the stages. */
+  stages?: (config: AppConfig<F>) => StageSettings;
+}
+
+/** Options of {@link bootHttp}; the fields must have `port`. */
+export interface HttpOptions<F extends ConfigFields>
+  extends BootOptions<F>, Omit<HttpAppOptions, 'module' | 'log' | 'setup'> {
+  setup?: (
+    app: Parameters<NonNullable<HttpAppOptions['setup']>>[0],
+    runtime: Runtime<AppConfig<F>>,
+  ) => void | Promise<void>;
+}
+
+/**
+ * Runs an app whose controllers are `@EventPattern` stages: reads the configuration, serves the admin port, wires,
+ * starts the consumers, and stops in order on SIGTERM. Exits 1 with one clear line when it can't start.
+ */
+export function bootWorker<const F extends ConfigFields>(o: WorkerOptions<F>): Promise<void> {
+  return boot(o, async (runtime, module) => {
+    const { config, kafka, log, health, now } = runtime;
+    const strategy = new KafkaStrategy({
+      kafka,
+      log,
+      health,
+      now,
+      prefix: config.topicPrefix,
+      waitFor: (what, attempt) => runtime.waitFor(what, attempt),
+      ...o.stages?.(config),
+    });
+    const app = await NestFactory.createMicroservice<MicroserviceOptions>(module, {
+      strategy,
+      logger: new NestLog(log),
+      abortOnError: false,
+    });
+    app.useGlobalFilters(new FaultFilter());
+    runtime.onClose('consumers', () => app.close());
+    await app.listen();
+    return {};
+  });
+}
+
+/** Runs an app that serves HTTP, in the same way as {@link bootWorker}. */
+export function bootHttp<const F extends ConfigFields>(o: HttpOptions<F>): Promise<void> {
+  const { setup, bodyLimitBytes, authenticateBelow, rawJson } = o;
+  return boot(o, async (runtime, module) => {
+    const { config, log } = runtime;
+    const app = await createHttpApp({
+      module,
+      log,
+      ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
+      ...(authenticateBelow !== undefined && { authenticateBelow }),
+      ...(rawJson !== undefined && { rawJson }),
+      ...(setup && { setup: (created) => setup(created, runtime) }),
+    });
+    runtime.onClose('http server', () => app.close());
+    await app.listen((config as unknown as { port: number }).port, config.host);
+    return { url: (await app.getUrl()).replace('[::1]', 'localhost') };
+  });
+}
+
+async function boot<F extends ConfigFields>(
+  o: BootOptions<F>,
+  start: (runtime: Runtime<AppConfig<F>>, module: DynamicModule) => Promise<object>,
+): Promise<void> {
+  const startedAt = performance.now();
+  if (process.argv.includes('--help') || process.argv.includes('-h')) {
+    process.stdout.write(configHelp(o.name, o.config));
+    return;
+  }
+  const config = readConfigOrExit(o.name, o.config) as AppConfig<F>;
+  const log = createLogger({ name: o.name, level: config.logLevel });
+  const lifecycle = new Lifecycle(log, (code) => process.exit(code));
+  lifecycle.listenToProcess();
+  try {
+    const runtime = createRuntime({ name: o.name, config, log, lifecycle, now: Date.now });
+    runtime.health.register('start', () => ({ ok: false, detail: 'starting' }));
+    runtime.health.register('stop', () =>
+      lifecycle.stopping.aborted ? { ok: false, detail: 'stopping' } : { ok: true },
+    );
+    const admin = await startAdminServer({
+      host: config.host,
+      port: config.adminPort,
+      health: runtime.health,
+    });
+    runtime.onClose('admin server', () => admin.close());
+    const facts = await start(runtime, await o.module(runtime));
+    runtime.health.unregister('start');
+    log.info(
+      {
+        ...facts,
+        admin: `http://${config.host}:${admin.port}`,
+        start_ms: Math.round(performance.now() - startedAt),
+        config: describeConfig(o.config, process.env),
+      },
+      'started',
+    );
+  } catch (err) {
+    // A stop during the start aborts what it waits for; that is no failure.
+    if (lifecycle.stopping.aborted) return;
+    log.fatal({ err }, `not started: ${err instanceof Error ? err.message : String(err)}`);
+    await lifecycle.stop('not started', 1);
+  }
+}
+
+function readConfigOrExit<F extends ConfigFields>(name: string, fields: F): ConfigOf<F> {
+  try {
+    return readConfig(fields, process.env);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${name}: ${error.message}\n(--help lists all settings)\n`);
+    return process.exit(1);
+  }
+}

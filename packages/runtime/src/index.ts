@@ -1,0 +1,46 @@
+export { startAdminServer } from './admin-server.js';
+export type { AdminServer } from './admin-server.js';
+export { bootHttp, bootWorker } from './boot.js';
+export type { AppConfig, BootOptions, HttpOptions, WorkerOptions } from './boot.js';
+export { adminPort, commonConfig, databaseUrl, port } from './common-config.js';
+export type { CommonConfig } from './common-config.js';
+export { configHelp, describeConfig, readConfig } from './config.js';
+export type { ConfigField, ConfigFields, ConfigOf } from './config.js';
+export { FaultFilter } from './fault-filter.js';
+export { HealthRegistry } from './health.js';
+export type { CheckResult, HealthCheck, HealthReport } from './health.js';
+export {
+  authenticate,
+  BearerGuard,
+  Public,
+  RequireScope,
+  Token,
+  tokenOf,
+  tokenReaches,
+  VERIFY_TOKEN,
+} from './http/bearer-guard.js';
+export type { VerifiedToken, VerifyToken } from './http/bearer-guard.js';
+export { createHttpApp } from './http/http-app.js';
+export type { HttpAppOptions } from './http/http-app.js';
+export { parseJsonBody } from './http/json-body.js';
+export { problemBody, ProblemException } from './http/problem.js';
+export type { ProblemBody, ProblemOptions } from './http/problem.js';
+export { ProblemFilter } from './http/problem-filter.js';
+export type { AllowedMethods } from './http/problem-filter.js';
+export { KafkaStrategy } from './kafka-strategy.js';
+export type { ConsumerStarters, KafkaStrategyOptions, StageSettings } from './kafka-strategy.js';
+export { Lifecycle } from './lifecycle.js';
+export type { Exit } from './lifecycle.js';
+export { loadCatalogue } from './load-catalogue.js';
+export { createLogger, NestLog } from './logger.js';
+export type { Logger } from './logger.js';
+export { collectProcessMetrics, counter, gauge, histogram, metricsRegistry } from './metrics.js';
+export type { MetricOptions } from './metrics.js';
+export { PoisonSink } from './poison-sink.js';
+export { connectProducer, createRuntime, registerCodec } from './runtime.js';
+export type { Runtime } from './runtime.js';
+export { setting } from './setting.js';
+export { StageContext } from './stage-options.js';
+export type { StageLimits, StageOptions } from './stage-options.js';
+export { waitFor } from './wait-for.js';
+export type { WaitForOptions } from './wait-for.js';

@@ -1,0 +1,6 @@
+export { services, readServices, type TestServices } from './services.js';
+export { uniquePrefix } from './unique-prefix.js';
+export { createDatabase, type TestDatabase } from './create-database.js';
+export { startReceiver } from './receiver.js';
+export type { Answer, Behaviour, ReceivedRequest, Receiver, Respond } from './receiver.js';
+export { aDelivery, aWebhook } from './factories.js';
