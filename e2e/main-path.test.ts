@@ -4,7 +4,7 @@ import { BatchingProducer, createCodec, createKafka } from '@dits/kafka';
 import { verifyHubSignature, verifyStandard } from '@dits/signing';
 import { services, startReceiver, type ReceivedRequest, type Receiver } from '@dits/testkit';
 import { makeGitRepository } from './git-repository.ts';
-import { startPlatform, until, type Platform } from './platform.ts';
+import { startPlatform, until, type Answer, type Platform } from './platform.ts';
 
 jest.setTimeout(180_000);
 
@@ -65,7 +65,7 @@ async function history(repositoryId: number, webhookId: string): Promise<Deliver
   let next: string | null =
     `${platform.api}/v1/repos/${repositoryId}/webhooks/${webhookId}/deliveries?limit=100`;
   while (next) {
-    const page = await platform.call<{ data: DeliveryRow[] }>('GET', next);
+    const page: Answer<{ data: DeliveryRow[] }> = await platform.call<{ data: DeliveryRow[] }>('GET', next);
     expect(page.status).toBe(200);
     rows.push(...page.json.data);
     next = /<([^>]+)>; rel="next"/.exec(page.headers.get('link') ?? '')?.[1] ?? null;

@@ -78,7 +78,7 @@ interface Gateway {
 }
 
 let child: ChildProcess | undefined;
-afterEach(() => child?.kill('SIGKILL'));
+afterEach(() => void child?.kill('SIGKILL'));
 
 /** The built gateway in a process of its own, once it says that it has started. */
 function startGateway(env: Record<string, string> = {}): Promise<Gateway> {

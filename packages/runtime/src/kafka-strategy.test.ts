@@ -87,7 +87,7 @@ describe('KafkaStrategy', () => {
     const seen: unknown[] = [];
     @Controller()
     class Stage {
-      @EventPattern('dits.events', {
+      @EventPattern<string>('dits.events', {
         mode: 'batch',
         groupId: 'dits-router',
         lookbackRecords: 7,
@@ -115,7 +115,7 @@ describe('KafkaStrategy', () => {
     const fault = new KafkaFault('log entry not produced');
     @Controller()
     class Stage {
-      @EventPattern('dits.events', { mode: 'record', groupId: 'g' } satisfies StageOptions)
+      @EventPattern<string>('dits.events', { mode: 'record', groupId: 'g' } satisfies StageOptions)
       async take(): Promise<void> {
         throw fault;
       }
@@ -130,7 +130,7 @@ describe('KafkaStrategy', () => {
     const waiting: (() => void)[] = [];
     @Controller()
     class Stage {
-      @EventPattern('dits.deliveries', { mode: 'record', groupId: 'g' } satisfies StageOptions)
+      @EventPattern<string>('dits.deliveries', { mode: 'record', groupId: 'g' } satisfies StageOptions)
       take(): Promise<void> {
         return new Promise((resolve) => waiting.push(resolve));
       }
@@ -147,7 +147,7 @@ describe('KafkaStrategy', () => {
   it('gives one handler of two topics one consumer', async () => {
     @Controller()
     class Stage {
-      @EventPattern(['dits.events', 'dits.delivery-log'], {
+      @EventPattern<string>(['dits.events', 'dits.delivery-log'], {
         mode: 'batch',
         groupId: 'g',
       } satisfies StageOptions)
@@ -162,7 +162,7 @@ describe('KafkaStrategy', () => {
     const dueAtMs = (record: IncomingRecord): number => record.timestampMs + 5;
     @Controller()
     class Stage {
-      @EventPattern('dits.deliveries.retry.*', {
+      @EventPattern<string>('dits.deliveries.retry.*', {
         mode: 'delayed',
         groupId: 'g',
         maxBatchRecords: 9,
@@ -189,7 +189,7 @@ describe('KafkaStrategy', () => {
   it('shows a consumer that has a fault as not ready', async () => {
     @Controller()
     class Stage {
-      @EventPattern('dits.events', { mode: 'batch', groupId: 'g' } satisfies StageOptions)
+      @EventPattern<string>('dits.events', { mode: 'batch', groupId: 'g' } satisfies StageOptions)
       async take(): Promise<void> {}
     }
     const { app, consumers, health } = await listen(Stage);
@@ -206,9 +206,9 @@ describe('KafkaStrategy', () => {
   it('drains every consumer when the app closes', async () => {
     @Controller()
     class Stage {
-      @EventPattern('a', { mode: 'batch', groupId: 'g1' } satisfies StageOptions)
+      @EventPattern<string>('a', { mode: 'batch', groupId: 'g1' } satisfies StageOptions)
       async one(): Promise<void> {}
-      @EventPattern('b', { mode: 'record', groupId: 'g2' } satisfies StageOptions)
+      @EventPattern<string>('b', { mode: 'record', groupId: 'g2' } satisfies StageOptions)
       async two(): Promise<void> {}
     }
     const { app, consumers } = await listen(Stage);
@@ -236,7 +236,7 @@ describe('KafkaStrategy', () => {
     [
       'a handler without a mode',
       [{ topic: 'a', groupId: 'g', mode: undefined }],
-      'must be @EventPattern(topic, { mode, groupId })',
+      'must be @EventPattern<string>(topic, { mode, groupId })',
     ],
     ['no handler at all', [], 'no @EventPattern handler'],
   ])(
