@@ -147,7 +147,7 @@ describe('KafkaStrategy', () => {
   it('gives one handler of two topics one consumer', async () => {
     @Controller()
     class Stage {
-      @EventPattern<string>(['dits.events', 'dits.delivery-log'], {
+      @EventPattern<string[]>(['dits.events', 'dits.delivery-log'], {
         mode: 'batch',
         groupId: 'g',
       } satisfies StageOptions)
