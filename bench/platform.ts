@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { instanceDir, startApps, startServices, stopServices } from '@dits/local';
+import { instanceDir, onStopRequest, startApps, startServices, stopServices } from '@dits/local';
 
 const INSTANCE = 'bench';
 
@@ -18,22 +17,29 @@ export interface Platform {
 /** Starts the services of the `bench` instance and all apps, under a topic prefix of this run's own. */
 export async function startPlatform(): Promise<Platform> {
   const onProgress = (line: string): void => console.error(line);
-  const services = await startServices({ instance: INSTANCE, onProgress });
-  const stopAll = (): Promise<void> => stopServices({ instance: INSTANCE, onProgress });
+  const stopped = new AbortController();
+  const { signal } = stopped;
+  onStopRequest(() => stopped.abort());
+  let stopAll = (): Promise<void> => stopServices({ instance: INSTANCE, onProgress });
+  // From outside the measurement: by a signal, or because something has died.
+  const endWith = (code: number): void => void stopAll().finally(() => process.exit(code));
   try {
-    const folder = join(instanceDir(INSTANCE), 'apps');
-    rmSync(folder, { recursive: true, force: true });
+    const services = await startServices({ instance: INSTANCE, onProgress, signal });
     const apps = await startApps({
       services,
-      folder,
+      folder: join(instanceDir(INSTANCE), 'apps'),
       prefix: `b${randomBytes(3).toString('hex')}.`,
       env: { all: { DITS_LOG_LEVEL: 'warn' } },
       onProgress,
       onExit: (died) => {
         console.error(died.message);
-        process.exit(1);
+        endWith(1);
       },
+      signal,
     });
+    const stopServicesOnly = stopAll;
+    stopAll = () => apps.stop().then(stopServicesOnly);
+    signal.addEventListener('abort', () => endWith(130));
     const servicePids = Object.entries(services.processes).map(([name, { pid }]): [string, number] => [
       name,
       pid,
@@ -52,13 +58,11 @@ export async function startPlatform(): Promise<Platform> {
           throw new Error(`creating a webhook: ${response.status} ${await response.text()}`);
         return ((await response.json()) as { id: string }).id;
       },
-      async stop() {
-        await apps.stop();
-        await stopAll();
-      },
+      stop: () => stopAll(),
     };
   } catch (error) {
     await stopAll();
+    if (signal.aborted) process.exit(130);
     throw error;
   }
 }

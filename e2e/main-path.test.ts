@@ -34,7 +34,7 @@ interface DeliveryRow {
   event: string;
 }
 interface DeliveryDetail extends DeliveryRow {
-  body: string;
+  request: { body: string };
   attempts: {
     attempt: number;
     request: { headers: Record<string, string> };
@@ -44,8 +44,11 @@ interface DeliveryDetail extends DeliveryRow {
 
 const bodyOf = (request: ReceivedRequest): Record<string, unknown> =>
   JSON.parse(request.rawBody.toString()) as Record<string, unknown>;
-const eventIdsAt = (to: Receiver): Set<unknown> =>
-  new Set(to.requests.map((request) => bodyOf(request).event_id));
+/** Those event ids that did not reach the receiver so far. */
+function missing(eventIds: string[], from: Receiver): string[] {
+  const reached = new Set(from.requests.map((request) => bodyOf(request).event_id));
+  return eventIds.filter((id) => !reached.has(id));
+}
 
 function repository(id: number): object {
   return { id, name: 'project', full_name: 'studio/project', private: false };
@@ -133,7 +136,7 @@ describe('a git push', () => {
       `${platform.api}/v1/repos/${repositoryId}/webhooks/${webhookId}/deliveries/${row!.id}`,
     );
     expect(row!.id).toBe(headers['x-dits-delivery']);
-    expect(detail.json.body).toBe(rawBody.toString());
+    expect(detail.json.request.body).toBe(rawBody.toString());
     expect(detail.json.attempts).toMatchObject([{ attempt: 1, response: { status: 200 } }]);
   });
 
@@ -250,15 +253,15 @@ describe('an event', () => {
   it('posted right after the 201 of its webhook always reaches it, 500 times', async () => {
     const rounds = 500;
     const base = 1_000_000;
-    const missing: number[] = [];
+    const refused: number[] = [];
     const round = async (i: number): Promise<void> => {
       await platform.createWebhook(base + i, { url: receiver.url, events: ['push'] });
       const { status } = await platform.postEvents(aPush(base + i));
-      if (status !== 202) missing.push(i);
+      if (status !== 202) refused.push(i);
     };
     for (let i = 0; i < rounds; i += 4) await Promise.all([0, 1, 2, 3].map((n) => round(i + n)));
     await receiver.waitFor(rounds, 60_000);
-    expect(missing).toEqual([]);
+    expect(refused).toEqual([]);
     const reached = new Set(
       receiver.requests.map((request) => (bodyOf(request).repository as { id: number }).id),
     );
@@ -285,7 +288,7 @@ describe('stopping and starting', () => {
       const postDuring = async (change: Promise<void>): Promise<void> => {
         let over = false;
         const ended = change.finally(() => (over = true));
-        while (!over && accepted.length < 1000) await post(1);
+        while (!over && accepted.length < 300) await post(1);
         await ended;
       };
       await post(10);
@@ -297,7 +300,11 @@ describe('stopping and starting', () => {
       await post(10);
 
       expect(accepted.length).toBeGreaterThan(20);
-      await receiver.waitFor(() => accepted.every((id) => eventIdsAt(receiver).has(id)), 60_000);
+      await until(
+        () => Promise.resolve(missing(accepted, receiver)),
+        (ids) => ids.length === 0,
+        60_000,
+      );
       const rows = await until(
         () => history(repositoryId, webhookId),
         (found) => found.filter((row) => row.status === 'Delivered').length >= accepted.length,

@@ -16,4 +16,5 @@ export {
   type StartedProcess,
 } from './supervise.ts';
 export type { AppSecrets } from './secrets.ts';
+export { onStopRequest } from './stop-request.ts';
 export type { Progress } from './downloads.ts';

@@ -39,6 +39,10 @@ export function registrySpec(options: RegistryOptions): ProcessSpec {
       APICURIO_DATASOURCE_URL: `jdbc:postgresql://${database.host}${database.pathname}${database.search}`,
       APICURIO_DATASOURCE_USERNAME: decodeURIComponent(database.username),
       APICURIO_DATASOURCE_PASSWORD: decodeURIComponent(database.password),
+      // Otherwise two lines for every request.
+      QUARKUS_LOG_LEVEL: 'WARN',
+      APICURIO_LOG_LEVEL: 'WARN',
+      QUARKUS_HTTP_ACCESS_LOG_ENABLED: 'false',
       // 20 to 100 by default, of the database's 200.
       APICURIO_DATASOURCE_JDBC_INITIAL_SIZE: '2',
       APICURIO_DATASOURCE_JDBC_MIN_SIZE: '2',

@@ -236,7 +236,7 @@ describe('KafkaStrategy', () => {
     [
       'a handler without a mode',
       [{ topic: 'a', groupId: 'g', mode: undefined }],
-      'must be @EventPattern<string>(topic, { mode, groupId })',
+      'must be @EventPattern(topic, { mode, groupId })',
     ],
     ['no handler at all', [], 'no @EventPattern handler'],
   ])(
