@@ -28,7 +28,7 @@ import { outboxMetrics } from './outbox/outbox-metrics.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { ensureBootstrapToken, TOKEN_DEPS, type TokenDeps } from './tokens/create-token.js';
 import { TokensController } from './tokens/tokens.controller.js';
-import { uuidV7 } from './uuid-v7.js';
+import { uuidV7 } from '@dits/domain';
 import { WEBHOOK_DEPS, type WebhookDeps } from './webhooks/webhook-deps.js';
 import { WEBHOOK_SCHEMAS, webhookSchemas } from './webhooks/webhook-fields.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';

@@ -1,5 +1,5 @@
 import type { Delivery, TopicNames, WebhookSnapshot } from '@dits/contracts';
-import { PoisonRecordError } from '@dits/contracts';
+import { NOT_BEFORE_HEADER, PoisonRecordError } from '@dits/contracts';
 import { classify, nextStep, type SendResult, type Tier } from '@dits/domain';
 import type { SendRequest } from '@dits/http-delivery';
 import { deadLetter, type Codec, type IncomingRecord, type Log, type OutgoingRecord } from '@dits/kafka';
@@ -36,9 +36,6 @@ interface AttemptEnd {
   records: OutgoingRecord[];
   again: Delivery | null;
 }
-
-/** Milliseconds since 1970 as decimal text: when the retrier may put the delivery back. */
-const NOT_BEFORE_HEADER = 'dits-not-before';
 
 /**
  * Attempts that were made and whose records Kafka did not take. The same record is handed in again; what was kept is

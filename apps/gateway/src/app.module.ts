@@ -9,7 +9,7 @@ import { APP_GUARD } from '@nestjs/core';
 import type { AcceptDeps } from './accept-event.js';
 import type { GatewayConfig } from './config.js';
 import { ACCEPT_DEPS, EventsController, LOG } from './events.controller.js';
-import { uuidV7 } from './uuid-v7.js';
+import { uuidV7 } from '@dits/domain';
 
 @Module({})
 export class AppModule {

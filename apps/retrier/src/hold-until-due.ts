@@ -1,10 +1,7 @@
-import type { TopicNames } from '@dits/contracts';
+import { NOT_BEFORE_HEADER, type TopicNames } from '@dits/contracts';
 import { parseTiers, SCHEDULE_SPAN_MS, type Tier } from '@dits/domain';
 import type { IncomingRecord, OutgoingRecord } from '@dits/kafka';
 import { histogram } from '@dits/runtime';
-
-/** When the delivery is due, decimal ms since 1970. The dispatcher sets it, so that nobody has to decode here. */
-const NOT_BEFORE_HEADER = 'dits-not-before';
 
 const latenessSeconds = histogram({
   name: 'dits_retry_lateness_seconds',

@@ -17,6 +17,6 @@ export { checkEvent, readEvent } from './read-event.js';
 export type { EventDefaults, Problem, ReadEventResult } from './read-event.js';
 export { avroType, fullName, recordSchema } from './record-types.js';
 export type { RecordName, RecordsByName } from './record-types.js';
-export { topicNames } from './topics.js';
+export { NOT_BEFORE_HEADER, topicNames } from './topics.js';
 export type { TopicNames } from './topics.js';
 export { frame, unframe } from './wire-format.js';

@@ -106,6 +106,7 @@ function readRecord(
     );
   }
   for (const key of Object.keys(json)) {
+    if (problems.length >= MAX_PROBLEMS) break;
     if (!known.has(key)) problems.push({ path: join(path, key), message: 'is not a field of this event' });
   }
   return record;

@@ -23,3 +23,6 @@ export function topicNames(prefix = ''): TopicNames {
     retry: (tier) => `${prefix}dits.deliveries.retry.${tier}`,
   };
 }
+
+/** Header of a record on a retry tier: when it is due, ms since 1970 as decimal text. */
+export const NOT_BEFORE_HEADER = 'dits-not-before';

@@ -18,3 +18,4 @@ export type {
 } from './send-result.js';
 export { WebhookTable } from './webhook-table.js';
 export type { EventScope, WebhookTombstone } from './webhook-table.js';
+export { uuidV7 } from './uuid-v7.js';

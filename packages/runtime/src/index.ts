@@ -7,6 +7,8 @@ export type { CommonConfig } from './common-config.js';
 export { configHelp, describeConfig, readConfig } from './config.js';
 export type { ConfigField, ConfigFields, ConfigOf } from './config.js';
 export { FaultFilter } from './fault-filter.js';
+export { followWebhooks } from './follow-webhooks.js';
+export type { FollowedWebhooks } from './follow-webhooks.js';
 export { HealthRegistry } from './health.js';
 export type { CheckResult, HealthCheck, HealthReport } from './health.js';
 export {

@@ -1,0 +1,41 @@
+import { WebhookTable } from '@dits/domain';
+import { startTopicTable, type Codec } from '@dits/kafka';
+import type { CommonConfig } from './common-config.js';
+import { learnWebhook } from './learn-webhook.js';
+import type { Runtime } from './runtime.js';
+
+/** All webhooks in memory, kept up to date. */
+export interface FollowedWebhooks {
+  table: WebhookTable;
+  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called. */
+  catchUp(): Promise<void>;
+}
+
+/**
+ * Reads `dits.webhooks` from its start, then follows it. Resolves when the table is built; its health check is
+ * `webhooks`, and it is closed at the stop.
+ */
+export async function followWebhooks(
+  runtime: Runtime<CommonConfig>,
+  codec: Pick<Codec, 'decode'>,
+): Promise<FollowedWebhooks> {
+  const { name, config, kafka, log, stopping, topics } = runtime;
+  const table = new WebhookTable();
+  const decode: Codec['decode'] = (value) => codec.decode(value);
+  const topic = await runtime.waitFor('the webhooks', () =>
+    startTopicTable({
+      kafka,
+      log,
+      topic: topics.webhooks,
+      groupId: `${config.topicPrefix}dits-${name}-webhooks`,
+      apply: (record) => learnWebhook(record, { table, decode, log }),
+      signal: stopping,
+    }),
+  );
+  runtime.onClose('webhooks', () => topic.stop());
+  runtime.health.register('webhooks', () => {
+    const { joined, faultSinceMs } = topic.health();
+    return { ok: joined && faultSinceMs === null, detail: { webhooks: table.size } };
+  });
+  return { table, catchUp: () => topic.catchUp() };
+}
