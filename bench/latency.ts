@@ -1,7 +1,7 @@
 import { Child } from './child.ts';
 import type { LoadOrder, Post } from './load-process.ts';
 import { startPlatform } from './platform.ts';
-import { cpuBetween, processUsage, type ProcessUsage } from './process-usage.ts';
+import { cpuBetween, processUsages, type ProcessUsage } from './process-usage.ts';
 import { quantile, spread } from './statistics.ts';
 
 export interface LatencyOptions {
@@ -20,7 +20,8 @@ interface Run {
   repeated: number;
 }
 
-const WARM_UP_SECONDS = 3;
+// 10 s: before that the first run measures compilers, ours and the JVM's.
+const WARM_UP_SECONDS = 10;
 const REPOSITORY_ID = 4711;
 
 /**
@@ -48,8 +49,7 @@ export async function latency({ ratePerSecond, seconds, runs }: LatencyOptions):
 
     console.log(`warming up for ${WARM_UP_SECONDS} s at ${ratePerSecond} events/s`);
     await measured(WARM_UP_SECONDS);
-    const usage = (): Record<string, ProcessUsage> =>
-      Object.fromEntries(Object.entries(platform.pids).map(([name, pid]) => [name, processUsage(pid)]));
+    const usage = (): Record<string, ProcessUsage> => processUsages(platform.pids);
     const before = usage();
     const results: Run[] = [];
     for (let run = 1; run <= runs; run++) {

@@ -36,6 +36,8 @@ if (values.help || positionals.length === 0) {
     runs: values.quick ? 1 : within('runs', values.runs, 1, 20),
   };
   console.log(JSON.stringify(await latency(options)));
+  // The channel to the process that started us would keep us waiting for its signals.
+  process.exit();
 }
 
 function within(name: string, text: string, min: number, max: number): number {

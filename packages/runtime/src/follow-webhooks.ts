@@ -8,7 +8,7 @@ import type { Runtime } from './runtime.js';
 export interface FollowedWebhooks {
   table: WebhookTable;
   /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called. */
-  catchUp(): Promise<void>;
+  catchUp: () => Promise<void>;
 }
 
 /**
