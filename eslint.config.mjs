@@ -16,7 +16,7 @@ const TESTS = [
 const TERMINAL = [
   '**/cli/**',
   '**/cli.ts',
-  '**/generate.ts',
+  'packages/contracts/*.ts',
   'tools/**',
   'infra/**',
   'e2e/**',
@@ -50,7 +50,7 @@ export default defineConfig(
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: {
       parserOptions: {
-        projectService: { allowDefaultProject: ['packages/contracts/generate.ts'] },
+        projectService: true,
         tsconfigRootDir: import.meta.dirname,
       },
     },

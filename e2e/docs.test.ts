@@ -64,6 +64,26 @@ describe('docs/metrics.md', () => {
   });
 });
 
+describe('docs/security.md', () => {
+  it('explains every rule of the destination guard, and no other', () => {
+    const types = inCode(/type (?:Address|Destination)Rule =([^;]+);/g);
+    expect(inPage('docs/security.md', /^\| `(\w+)` +\|/gm)).toEqual(all(types, /'(\w+)'/g));
+  });
+
+  it('names a test for every threat, and each is there', () => {
+    const threats = read('docs/security.md')
+      .split('\n')
+      .filter((line) => /^\| [a-z]/.test(line) && !/^\| (rule|threat) /.test(line));
+    for (const line of threats) {
+      const tests = [...line.matchAll(/\]\(([^)]+\.test\.ts)\): ((?:“[^”]+”(?:, )?)+)/g)];
+      expect([line, tests.length]).not.toEqual([line, 0]);
+      for (const [, path, names] of tests)
+        for (const [, name] of names!.matchAll(/“([^”]+)”/g))
+          expect([name, read(join('docs', path!)).includes(name!)]).toEqual([name, true]);
+    }
+  });
+});
+
 describe('docs/configuration.md', () => {
   it('is what the apps have (write it anew with `node e2e/configuration-page.ts`)', async () => {
     // Prettier lines the tables up; what they say is compared.

@@ -1,5 +1,7 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { topicNames } from '@dits/contracts';
+import { applyTopics, createKafka } from '@dits/kafka';
 import { instanceDir, startApps, type AppName, type RunningApps } from '@dits/local';
 import { createDatabase, services, uniquePrefix } from '@dits/testkit';
 
@@ -18,6 +20,7 @@ export interface Platform {
   token: string;
   prefix: string;
   folder: string;
+  databaseUrl: string;
   call<T = Record<string, unknown>>(
     method: string,
     url: string,
@@ -29,24 +32,38 @@ export interface Platform {
     repositoryId: number,
     webhook: { url: string; events: string[]; secret?: string },
   ): Promise<string>;
+  /** A second process of an app beside the first, with a token of its own; stop it before the platform. */
+  startAnother(app: 'api' | 'gateway'): Promise<{ url: string; token: string; stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
-/** Starts them; `env` is added to the environment of an app, or of all. */
-export async function startPlatform(
-  o: { env?: Partial<Record<AppName | 'all', Record<string, string>>> } = {},
-): Promise<Platform> {
+export interface StartPlatformOptions {
+  /** Added to the environment of an app, or of all. */
+  env?: Partial<Record<AppName | 'all', Record<string, string>>>;
+  /** DITS_RETRY_TIERS of all apps; a tier that topics.yaml does not have gets its topic. */
+  retryTiers?: string;
+  signal?: AbortSignal;
+}
+
+/** Starts them. */
+export async function startPlatform(o: StartPlatformOptions = {}): Promise<Platform> {
   const prefix = uniquePrefix();
   const folder = join(instanceDir('test'), `e2e-${prefix.slice(0, -1)}`);
   mkdirSync(folder, { recursive: true });
   const database = await createDatabase();
-  const running = await startApps({
+  const { retryTiers } = o;
+  if (retryTiers !== undefined) await createTierTopics({ tiers: retryTiers.split(','), prefix, folder });
+  const shared = {
     services: services(),
-    folder,
     prefix,
     databaseUrl: database.url,
-    env: o.env ?? {},
-  });
+    env: {
+      ...o.env,
+      all: { ...o.env?.all, ...(retryTiers !== undefined && { DITS_RETRY_TIERS: retryTiers }) },
+    },
+    signal: o.signal,
+  };
+  const running = await startApps({ ...shared, folder });
   const call: Platform['call'] = async (method, url, body, headers = {}) => {
     const response = await fetch(url, {
       method,
@@ -71,6 +88,7 @@ export async function startPlatform(
     token: running.token,
     prefix,
     folder,
+    databaseUrl: database.url,
     call,
     postEvents: (events) => call('POST', `${running.gateway}/v1/events`, events),
     async createWebhook(repositoryId, webhook) {
@@ -82,6 +100,10 @@ export async function startPlatform(
       if (status !== 201) throw new Error(`creating a webhook: ${status} ${JSON.stringify(json)}`);
       return json.id;
     },
+    async startAnother(app) {
+      const other = await startApps({ ...shared, folder: join(folder, `another-${app}`), apps: [app] });
+      return { url: other[app], token: other.token, stop: () => other.stop() };
+    },
     async stop() {
       await running.stop();
       await database.drop();
@@ -89,6 +111,19 @@ export async function startPlatform(
     },
   };
 }
+
+/** As whoever sets other tiers than those of topics.yaml has to. */
+async function createTierTopics(o: { tiers: string[]; prefix: string; folder: string }): Promise<void> {
+  const { retry } = topicNames();
+  const topics = o.tiers.map((tier) => ({ name: retry(tier), partitions: 3, config: {} }));
+  const file = join(o.folder, 'tier-topics.yaml');
+  // JSON is YAML, too.
+  writeFileSync(file, JSON.stringify({ replication: 1, defaults: {}, topics }));
+  const kafka = createKafka({ brokers: [services().kafka], clientId: 'e2e', log: quiet });
+  await applyTopics({ kafka, file, prefix: o.prefix });
+}
+
+const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Asks until the answer satisfies, at most `timeoutMs`; then throws with the last answer. */
 export async function until<T>(

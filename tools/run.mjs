@@ -6,35 +6,41 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { findPython } from '../infra/local/find-python.mjs';
 import { canRun, findJava } from '../infra/local/java.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const versions = JSON.parse(readFileSync(join(root, 'infra/local/versions.json'), 'utf8'));
 const toolchain = join(root, '.local/toolchain');
+// Its bin/python is what pythonPath() of infra/local answers with.
+const pythonFolder = join(root, '.local/python');
+const requirements = join(root, 'tools/python/requirements.txt');
 const localCli = ['infra/local/cli.ts'];
 
 const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.mjs <command> [arguments])
 
-  start      services, apps and a sample receiver, then a real git push that arrives signed; until Ctrl-C
-  demo       the same, and ends: 0 when the delivery was verified, 1 with the reason when not
-  test       all checks and all tests; arguments go to Jest; --only unit|int|e2e for a part
-  e2e        the same as test --only e2e
-  stack      Postgres, Kafka and the registry in the background: up, down, status, logs, reset
-  bench      measurements, e.g. npm run bench -- latency
-  generate   writes the types of schemas/ anew (--check: only says whether they are stale)
-  setup      checks the machine, installs, builds, fetches the services; the others do what they need of it
+  start        services, apps and a sample receiver, then a real git push that arrives signed; until Ctrl-C
+  demo         the same, and ends: 0 when the delivery was verified, 1 with the reason when not
+  test         all checks and all tests; arguments go to Jest; --only unit|int|e2e for a part
+  e2e          the same as test --only e2e
+  conformance  every event type to every receiver of examples/receivers: who verifies, who refuses; --json
+  stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
+  bench        measurements, e.g. npm run bench -- latency
+  generate     writes the types and docs/events.md anew from schemas/ (--check: only says whether they are stale)
+  setup        checks the machine, installs, builds, fetches everything; the others do what they need of it
 `;
 
 /** What each command needs before it runs, and what then runs on Node 24. */
 const commands = {
   start: { services: true, build: true, run: [...localCli, 'start'] },
   demo: { services: true, build: true, run: [...localCli, 'demo'] },
-  test: { services: true, build: true, run: [...localCli, 'test'] },
-  e2e: { services: true, build: true, run: [...localCli, 'test', '--only', 'e2e'] },
+  test: { services: true, build: true, python: true, run: [...localCli, 'test'] },
+  e2e: { services: true, build: true, python: true, run: [...localCli, 'test', '--only', 'e2e'] },
+  conformance: { services: true, build: true, python: true, run: ['e2e/conformance-command.ts'] },
   stack: { services: true, build: false, run: [...localCli, 'stack'] },
   bench: { services: true, build: true, run: ['bench/run.ts'] },
   generate: { services: false, build: false, run: ['packages/contracts/generate.ts'] },
-  setup: { services: true, build: true, run: [...localCli, 'fetch'] },
+  setup: { services: true, build: true, python: true, run: [...localCli, 'fetch'] },
 };
 
 /** Something the user can mend: shown without a stack. */
@@ -45,6 +51,8 @@ let current = null;
 let signalledAtMs = 0;
 
 const [name, ...args] = process.argv.slice(2);
+// With --json the standard output is for the answer alone.
+const print = args.includes('--json') ? console.error : console.log;
 if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
   console.log(help);
   process.exit(name === undefined ? 2 : 0);
@@ -61,13 +69,14 @@ try {
   const env = await toolEnvironment();
   await install(env);
   if (command.build) await build(env);
+  if (command.python) await installPython(env);
   process.exitCode = await handOver(command.run, args, env);
 } catch (error) {
   console.error(`\n${error instanceof Failure ? error.message : error.stack}`);
   process.exitCode = 1;
 }
 
-function checkMachine({ services }) {
+function checkMachine({ services, python }) {
   const missing = [];
   if (Number(process.versions.node.split('.')[0]) < versions.leastNode) {
     missing.push(`Node ${versions.leastNode} or later (this is ${process.version}): https://nodejs.org`);
@@ -89,6 +98,10 @@ function checkMachine({ services }) {
         'Maven, as "mvn" on the PATH. Debian, Ubuntu: apt install maven; macOS: brew install maven',
       );
     }
+  }
+  if (python && !pythonIsReady()) {
+    const { problem } = findPython(versions.leastPython);
+    if (problem) missing.push(problem);
   }
   if (missing.length > 0)
     throw new Failure(`This machine lacks:\n${missing.map((line) => `  - ${line}`).join('\n')}`);
@@ -158,13 +171,30 @@ async function build(env) {
   });
 }
 
+function pythonIsReady() {
+  const stamp = join(pythonFolder, 'installed');
+  // The link to a Python that was removed or upgraded away leads nowhere.
+  if (!existsSync(stamp) || !existsSync(join(pythonFolder, 'bin/python'))) return false;
+  return readFileSync(stamp, 'utf8') === readFileSync(requirements, 'utf8');
+}
+
+/** Makes .local/python with the packages that tests and the examples in Python need, when it is not there as wanted. */
+async function installPython(env) {
+  if (pythonIsReady()) return;
+  const { found } = findPython(versions.leastPython);
+  await step('making the Python environment', found.program, ['-m', 'venv', '--clear', pythonFolder], env);
+  const pip = ['-m', 'pip', 'install', '--no-input', '--disable-pip-version-check', '-r', requirements];
+  await step('installing Python packages', join(pythonFolder, 'bin/python'), pip, env);
+  writeFileSync(join(pythonFolder, 'installed'), readFileSync(requirements));
+}
+
 /** Runs one step of the set-up; its output is shown only when it fails. */
 async function step(title, program, args, env, { quietMs = 0 } = {}) {
   const startedAtMs = Date.now();
   let output = '';
   let told = false;
   const tell = () => {
-    console.log(
+    print(
       told
         ? `  ${title} (${Math.round((Date.now() - startedAtMs) / 1000)} s) ${lastLine(output)}`
         : `  ${title}`,

@@ -241,6 +241,8 @@ function appEnvironment(name: AppName, { options, secrets, ports }: SlotContext)
   const { port, adminPort } = ports[name]!;
   const has = (...apps: AppName[]) => apps.includes(name);
   return {
+    // Receivers of the demo, of tests and of measurements are on this machine. Not put over what the user has set.
+    DITS_ALLOWED_DESTINATIONS: '127.0.0.0/8,::1',
     ...inherited(),
     DITS_HOST: '127.0.0.1',
     DITS_KAFKA_BROKERS: services.kafka,

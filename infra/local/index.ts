@@ -1,10 +1,12 @@
 export { startServices, stopServices, resetInstance, servicesStatus } from './services.ts';
 export { serviceNames, type ServiceName } from './service-records.ts';
 export type { Services, ServiceStatus, StartServicesOptions } from './services.ts';
+export { holdTestServices } from './test-services.ts';
 export { startApps } from './apps.ts';
 export type { RunningApp, RunningApps, StartAppsOptions } from './apps.ts';
 export { appNames, type AppName, type AppPorts } from './app-ports.ts';
 export { instanceDir, repositoryRoot, runFilePath } from './paths.ts';
+export { pythonPath } from './python.ts';
 export { choosePort, isPortFree } from './ports.ts';
 export {
   ProcessDied,

@@ -1,14 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { endApps } from './app-records.ts';
-import { instanceDir, repositoryRoot } from './paths.ts';
-import { resetInstance, servicesStatus, startServices, stopServices } from './services.ts';
+import { repositoryRoot } from './paths.ts';
 import { addFailures, closingLine, countTests, isGood, type TestCounts } from './test-counts.ts';
+import { holdTestServices } from './test-services.ts';
 
 const help = `npm test [-- [--only unit|int|e2e] [<Jest arguments>]]
 
-Without arguments: all checks (generated code, formatting, lint, imports, types), then all tests.
+Without arguments: all checks (generated code, schemas, formatting, lint, imports, types), then all tests.
 With --only or with Jest arguments (a path pattern, -t <name>): only those tests. Real services run for the tests
 in an instance of their own, "test": with fresh data and stopped at the end, unless they run already
 (npm run stack -- up --instance test), then they are used and left running.
@@ -16,14 +15,18 @@ in an instance of their own, "test": with fresh data and stopped at the end, unl
 The last line is "<n> passed, <n> failed, <n> skipped". A failed check counts as a failure; so does a skipped test.
 `;
 
-const instance = 'test';
 const bin = (name: string) => join(repositoryRoot, 'node_modules/.bin', name);
 
 const checks: { title: string; command: string; args: string[] }[] = [
   {
-    title: 'generated code is fresh',
+    title: 'generated files are fresh',
     command: process.execPath,
     args: ['packages/contracts/generate.ts', '--check'],
+  },
+  {
+    title: 'schemas fit what was released',
+    command: process.execPath,
+    args: ['packages/contracts/check-compatibility.ts'],
   },
   { title: 'formatting', command: bin('prettier'), args: ['--check', '--log-level', 'warn', '.'] },
   { title: 'lint', command: bin('eslint'), args: ['.', '--max-warnings', '0'] },
@@ -81,19 +84,12 @@ function selection(only: string | undefined): string[] {
 
 async function withServices<T>(needed: boolean, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   if (!needed) return work();
-  const before = servicesStatus(instance);
-  const wasUp = before.some(({ running }) => running);
   const onProgress = (line: string) => console.log(`  ${line}`);
+  const release = await headed('services', signal, () => holdTestServices({ onProgress, signal }));
   try {
-    await headed('services', signal, async () => {
-      // Topics and databases of earlier runs only make everything slower.
-      if (!wasUp) await resetInstance({ instance });
-      await startServices({ instance, onProgress, signal });
-    });
     return await work();
   } finally {
-    await endApps(instanceDir(instance), { abandonedOnly: true });
-    if (!wasUp) await stopServices({ instance });
+    await release();
   }
 }
 

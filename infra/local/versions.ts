@@ -10,6 +10,8 @@ export interface Versions {
   pnpm: string;
   leastNode: number;
   leastJava: number;
+  /** Major and minor. */
+  leastPython: [number, number];
 }
 
 /** The pinned versions of versions.json, the one place they are written. */

@@ -1,10 +1,12 @@
 /**
- * Writes src/generated from schemas/. With --check it writes nothing and exits 1 when a file is stale.
+ * Writes src/generated, docs/events.md and docs/asyncapi.yaml from schemas/. With --check it writes nothing and exits 1 when a file is stale.
  * Types come from our own generator: the ones on the registry are unmaintained or pull in a compiler of their own.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { format, resolveConfig } from 'prettier';
+import { asyncApiPage } from './asyncapi.ts';
+import { eventsPage } from './events-page.ts';
 import {
   bundleSchemas,
   type AvroSchema,
@@ -14,7 +16,8 @@ import {
 
 const schemasDir = join(import.meta.dirname, '../../schemas');
 const generatedDir = join(import.meta.dirname, 'src/generated');
-const banner = '// Generated from schemas/ by `pnpm generate`; do not edit.\n\n';
+const docsDir = join(import.meta.dirname, '../../docs');
+const banner = '// Generated from schemas/ by `npm run generate`; do not edit.\n\n';
 
 const files: Record<string, string> = {};
 for (const entry of readdirSync(schemasDir, { recursive: true, withFileTypes: true })) {
@@ -25,17 +28,19 @@ for (const entry of readdirSync(schemasDir, { recursive: true, withFileTypes: tr
 const bundle = bundleSchemas(files);
 
 const wanted = {
-  'schemas.gen.ts': `${banner}import type { SchemaBundle } from '../bundle-schemas.js';\n\n/** The schemas this build was made with. */\nexport const bundledSchemas: SchemaBundle = ${JSON.stringify(bundle)};\n`,
-  'types.gen.ts': banner + typesOf(bundle),
+  [join(generatedDir, 'schemas.gen.ts')]:
+    `${banner}import type { SchemaBundle } from '../bundle-schemas.js';\n\n/** The schemas this build was made with. */\nexport const bundledSchemas: SchemaBundle = ${JSON.stringify(bundle)};\n`,
+  [join(generatedDir, 'types.gen.ts')]: banner + typesOf(bundle),
+  [join(docsDir, 'events.md')]: eventsPage(bundle),
+  [join(docsDir, 'asyncapi.yaml')]: asyncApiPage(bundle),
 };
 let stale = false;
-for (const [name, text] of Object.entries(wanted)) {
-  const path = join(generatedDir, name);
+for (const [path, text] of Object.entries(wanted)) {
   const config = await resolveConfig(path);
   const formatted = await format(text, { ...config, filepath: path });
   if (readIfThere(path) === formatted) continue;
   if (process.argv.includes('--check')) {
-    console.error(`${relative(process.cwd(), path)} is stale: run \`pnpm generate\``);
+    console.error(`${relative(process.cwd(), path)} is stale: run \`npm run generate\``);
     stale = true;
   } else {
     writeFileSync(path, formatted);
@@ -44,9 +49,9 @@ for (const [name, text] of Object.entries(wanted)) {
 }
 process.exitCode = stale ? 1 : 0;
 
-function typesOf({ events, records }: SchemaBundle): string {
+function typesOf({ events, internal, records }: SchemaBundle): string {
   const declared = new Map<string, string>();
-  for (const { schema } of events) declare(schema, declared);
+  for (const { schema } of [...events, ...internal]) declare(schema, declared);
   for (const schema of Object.values(records)) declare(schema, declared);
   const byEvent = events.map(({ event, schema }) => `  '${event}': ${schema.name};\n`).join('');
   return (

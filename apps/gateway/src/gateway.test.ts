@@ -277,6 +277,26 @@ describe('POST /v1/events refuses', () => {
     expectProblem(await post(payload), 400, 'malformed_json');
   });
 
+  it.each([
+    ['a byte of Latin-1', 'fc62', 0],
+    ['a surrogate', 'eda080', 1],
+    ['an overlong NUL', 'c080', 0],
+    ['half a character before the closing quote', 'f09f8e', 3],
+  ])('what is not UTF-8, by its place: %s', async (_, hex, offset) => {
+    const { post, sent } = await aGateway();
+    const [before, after] = JSON.stringify(aPush()).split('Add new footage', 2);
+    const payload = Buffer.concat([
+      Buffer.from(`${before} 🎬`),
+      Buffer.from(hex, 'hex'),
+      Buffer.from(after!),
+    ]);
+    const { detail } = expectProblem(await post(payload), 400, 'malformed_json');
+    expect(detail).toBe(
+      `The body is not UTF-8: see byte ${Buffer.byteLength(`${before} 🎬`) + offset}, counted from 0.`,
+    );
+    expect(sent).toEqual([]);
+  });
+
   it('an answer longer than the mistakes: at most 50 errors, and no path of the size of the body', async () => {
     const { post } = await aGateway();
     const response = await post(Array.from({ length: 1000 }, () => ({ ...aPush(), ['x'.repeat(5000)]: 1 })));

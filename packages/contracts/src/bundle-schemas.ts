@@ -21,6 +21,8 @@ export interface EventSchema {
 /** All schemas a process knows. Record schemas by the name of their file. */
 export interface SchemaBundle {
   events: EventSchema[];
+  /** What the service itself tells a webhook that names it: no producer sends it, and no `group.*` or `*` brings it. */
+  internal: EventSchema[];
   records: Record<string, RecordSchema>;
 }
 
@@ -42,7 +44,7 @@ export function bundleSchemas(files: Record<string, string>): SchemaBundle {
   }
 
   const examples = new Map(below('events', '.example.json').map(({ path, json }) => [nameOf(path), json]));
-  const events = below('events', '.avsc').map(({ path, json }) => {
+  const all = below('events', '.avsc').map(({ path, json }) => {
     const event = nameOf(path);
     const schema = json as RecordSchema;
     const example = examples.get(event) as Record<string, unknown> | undefined;
@@ -50,13 +52,14 @@ export function bundleSchemas(files: Record<string, string>): SchemaBundle {
     if (!example) throw new Error(`schemas/${path}: events/${event}.example.json is missing`);
     return { event, schema: inlineTypes(schema, types) as RecordSchema, example };
   });
-  events.sort((a, b) => (a.event < b.event ? -1 : 1));
+  all.sort((a, b) => (a.event < b.event ? -1 : 1));
 
   const records: Record<string, RecordSchema> = {};
   for (const { path, json } of below('records', '.avsc')) {
     records[nameOf(path)] = inlineTypes(json as RecordSchema, types) as RecordSchema;
   }
-  return { events, records };
+  const isInternal = ({ schema }: EventSchema) => schema.internal === true;
+  return { events: all.filter((event) => !isInternal(event)), internal: all.filter(isInternal), records };
 }
 
 /** Puts each shared type's definition where it is first named; later mentions stay names, as Avro wants. */

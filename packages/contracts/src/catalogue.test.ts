@@ -22,6 +22,16 @@ const seedEvents = [
   'tag.created',
 ];
 
+interface Field {
+  name: string;
+  type: unknown;
+}
+
+/** Adds a field, or gives it another type. */
+const withField =
+  (name: string, type: unknown) =>
+  (fields: Field[]): Field[] => [...fields.filter((field) => field.name !== name), { name, type }];
+
 function schemaFiles(): Record<string, string> {
   const root = join(import.meta.dirname, '../../../schemas');
   const files: Record<string, string> = {};
@@ -75,6 +85,24 @@ describe('EventCatalogue', () => {
     const larger = new EventCatalogue(bundleSchemas(files));
     expect(larger.find('render.finished')?.recordName).toBe('io.dits.events.RenderFinished');
     expect(larger.isPattern('render.*')).toBe(true);
+  });
+
+  it.each([
+    ['without a sender', (fields: Field[]) => fields.filter(({ name }) => name !== 'sender'), '"sender"'],
+    ['with a number for its id', withField('event_id', 'long'), '"event_id", of the type string'],
+    ['with a field "event"', withField('event', 'string'), 'the field "event" is the name'],
+    ['with a double', withField('rate', 'double'), "rate: an event can't have the Avro type double"],
+    [
+      'with a map inside a list',
+      withField('frames', { type: 'array', items: { type: 'map', values: 'long' } }),
+      "frames[]: an event can't have the Avro type map",
+    ],
+  ])('refuses a type %s at the start, not at its first event', (_, change, problem) => {
+    const files = schemaFiles();
+    const push = JSON.parse(files['events/push.avsc']!) as { fields: Field[] };
+    files['events/push.avsc'] = JSON.stringify({ ...push, fields: change(push.fields) });
+    expect(() => new EventCatalogue(bundleSchemas(files))).toThrow(problem);
+    expect(() => new EventCatalogue(bundleSchemas(files))).toThrow('schemas/events/push.avsc: ');
   });
 
   it('names the file of a schema without its example', () => {

@@ -177,6 +177,8 @@ function nameOf(type: avsc.Type): string {
       return `one of ${(type as avsc.types.EnumType).symbols.join(', ')}`;
     case 'record':
       return 'an object';
+    case 'int':
+      return 'an integer from -2^31 to 2^31-1';
     default:
       return 'an integer within ±(2^53-1)';
   }

@@ -1,6 +1,5 @@
 import avsc from 'avsc';
 import type { AvroSchema, RecordSchema } from './bundle-schemas.js';
-import { exactLong } from './exact-long.js';
 import { bundledSchemas } from './generated/schemas.gen.js';
 import type {
   Attempted,
@@ -8,14 +7,17 @@ import type {
   DeadLettered,
   Deferred,
   Delivery,
+  Redelivery,
   Routed,
   WebhookSnapshot,
 } from './generated/types.gen.js';
+import { strictType } from './strict-types.js';
 
 /** A record our services exchange, by the name of its schema file. */
 export interface RecordsByName {
   webhook: WebhookSnapshot;
   delivery: Delivery;
+  redelivery: Redelivery;
   routed: Routed;
   attempted: Attempted;
   deferred: Deferred;
@@ -37,12 +39,13 @@ export function fullName(schema: Pick<RecordSchema, 'namespace' | 'name'>): stri
 
 /**
  * The Avro type of a schema, ours or a writer's. Unions come unwrapped (none of ours is ambiguous); longs are exact
- * up to 2^53-1. Throws what avsc throws when the schema is not valid.
+ * up to 2^53-1. Reading throws `PoisonRecordError`: `invalid_value` for a longer long and a text that is not UTF-8,
+ * `not_avro` for a list that claims more items than its bytes can hold. Throws what avsc throws when the schema is not valid.
  */
 export function avroType(schema: AvroSchema): avsc.Type {
   // avsc keeps what it is given: hand it a copy.
   return avsc.Type.forSchema(structuredClone(schema) as avsc.Schema, {
     wrapUnions: false,
-    registry: { long: exactLong },
+    typeHook: strictType,
   });
 }

@@ -3,6 +3,7 @@ export interface TopicNames {
   events: string;
   webhooks: string;
   deliveries: string;
+  redeliveries: string;
   deliveryLog: string;
   deadLetters: string;
   /** The topic of a retry tier, by the tier's name (`15s`). */
@@ -18,6 +19,7 @@ export function topicNames(prefix = ''): TopicNames {
     events: `${prefix}dits.events`,
     webhooks: `${prefix}dits.webhooks`,
     deliveries: `${prefix}dits.deliveries`,
+    redeliveries: `${prefix}dits.redeliveries`,
     deliveryLog: `${prefix}dits.delivery-log`,
     deadLetters: `${prefix}dits.dead-letters`,
     retry: (tier) => `${prefix}dits.deliveries.retry.${tier}`,

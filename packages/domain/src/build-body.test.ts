@@ -1,8 +1,8 @@
 import { bundledSchemas, EventCatalogue, PoisonRecordError, type AnyEvent } from '@dits/contracts';
+import { arbitraryEvent } from '@dits/contracts/testing';
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { buildBody } from './build-body.js';
-import { arbitraryEvent } from './testing/arbitrary-event.js';
 
 const catalogue = new EventCatalogue(bundledSchemas);
 

@@ -18,8 +18,17 @@ const schema = {
   namespace: 'io.dits.events',
   doc: 'A render has finished.',
   event: 'render.finished',
-  fields: [{ name: 'event_id', type: 'string' }],
+  fields: [
+    { name: 'repository', type: aRecord('Repository') },
+    { name: 'sender', type: aRecord('User') },
+    { name: 'event_id', type: 'string' },
+    { name: 'occurred_at', type: 'string' },
+  ],
 };
+
+function aRecord(name: string): object {
+  return { type: 'record', name, namespace: 'io.dits.types', fields: [{ name: 'id', type: 'long' }] };
+}
 
 describe('loadCatalogue', () => {
   it('has the bundled event types without a folder', () => {
@@ -37,6 +46,14 @@ describe('loadCatalogue', () => {
     ['an empty folder', '.', {}],
     ['a file that is not JSON', '.', { 'events/a.avsc': '{' }],
     ['a type without its example', '.', { 'events/render.finished.avsc': JSON.stringify(schema) }],
+    [
+      'a type whose events could not be routed',
+      '.',
+      {
+        'events/render.finished.avsc': JSON.stringify({ ...schema, fields: schema.fields.slice(1) }),
+        'events/render.finished.example.json': '{}',
+      },
+    ],
   ])('refuses %s', (_, below, files: Record<string, string>) => {
     for (const [path, text] of Object.entries(files)) writeFileSync(join(dir, path), text);
     expect(() => loadCatalogue(join(dir, below))).toThrow(ConfigError);

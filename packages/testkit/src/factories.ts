@@ -16,6 +16,7 @@ export function aDelivery(change: Partial<Delivery> = {}): Delivery {
     not_before_ms: null,
     first_attempt_at_ms: null,
     trigger: 'event',
+    redelivered_at_ms: null,
     ...change,
   };
 }
@@ -35,6 +36,7 @@ export function aWebhook(change: Partial<WebhookSnapshot> = {}): WebhookSnapshot
     retry_statuses: [],
     max_concurrency: null,
     rate_limit_per_second: null,
+    deactivated_at_ms: null,
     created_at_ms: Date.parse('2026-11-25T09:00:00.000Z'),
     updated_at_ms: Date.parse('2026-11-25T09:00:00.000Z'),
     ...change,

@@ -31,9 +31,9 @@ export type Behaviour = Answer | 'hang' | 'reset';
 /** Decides the behaviour towards a request; `n` is the request's number, from 1. */
 export type Respond = (request: ReceivedRequest, n: number) => Behaviour | Promise<Behaviour>;
 
-/** A receiver that runs on loopback until closed. */
+/** A receiver that runs on this machine until closed. */
 export interface Receiver {
-  /** `http://127.0.0.1:<port>/webhook`. */
+  /** `http://<host>:<port>/webhook`. */
   url: string;
   /** Every request so far, in the order in which their bodies were complete. */
   requests: ReceivedRequest[];
@@ -57,9 +57,11 @@ export async function startReceiver(
     respond?: Respond;
     /** Default 0: any free one. */
     port?: number;
+    /** Address to listen on. Default 127.0.0.1. */
+    host?: string;
   } = {},
 ): Promise<Receiver> {
-  const { port = 0 } = options;
+  const { port = 0, host = '127.0.0.1' } = options;
   const respond: Respond = options.respond ?? (() => ({}));
   const requests: ReceivedRequest[] = [];
   const watchers = new Set<() => void>();
@@ -76,11 +78,11 @@ export async function startReceiver(
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, '127.0.0.1', resolve);
+    server.listen(port, host, resolve);
   });
 
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/webhook`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}/webhook`,
     requests,
     waitFor(wanted, timeoutMs = 15_000) {
       const holds = typeof wanted === 'number' ? () => requests.length >= wanted : () => wanted(requests);

@@ -1,4 +1,4 @@
-import { EventCatalogue } from '@dits/contracts';
+import { EventCatalogue, type EventSchema } from '@dits/contracts';
 import { Controller, Get, Inject } from '@nestjs/common';
 import { Call } from '../openapi/call.js';
 import { eventTypeExample } from '../openapi/examples.js';
@@ -9,12 +9,17 @@ export class EventTypesController {
   private readonly all: EventTypeBody[];
 
   constructor(@Inject(EventCatalogue) catalogue: EventCatalogue) {
-    this.all = catalogue.all.map(({ event, schema, example }) => ({
+    const present = ({ event, schema, example }: EventSchema, isInternal: boolean): EventTypeBody => ({
       name: event,
       description: schema.doc,
+      internal: isInternal,
       schema,
       example,
-    }));
+    });
+    this.all = [
+      ...catalogue.all.map((type) => present(type, false)),
+      ...catalogue.internal.map((type) => present(type, true)),
+    ];
   }
 
   @Get()
@@ -26,7 +31,7 @@ export class EventTypesController {
     scope: 'webhooks:read',
     ok: {
       status: 200,
-      description: 'The event types, by name.',
+      description: 'The event types, by name; internal ones after the others.',
       schema: 'EventTypes',
       example: { data: [eventTypeExample] },
     },

@@ -1,4 +1,4 @@
-// Generated from schemas/ by `pnpm generate`; do not edit.
+// Generated from schemas/ by `npm run generate`; do not edit.
 
 import type { SchemaBundle } from '../bundle-schemas.js';
 
@@ -2245,6 +2245,73 @@ export const bundledSchemas: SchemaBundle = {
       },
     },
   ],
+  internal: [
+    {
+      event: 'webhook.disabled',
+      schema: {
+        type: 'record',
+        name: 'WebhookDisabled',
+        namespace: 'io.dits.events',
+        event: 'webhook.disabled',
+        internal: true,
+        doc: 'The service switched a webhook off: its receiver answered 410, or has been failing for days.',
+        fields: [
+          {
+            name: 'webhook',
+            type: {
+              type: 'record',
+              name: 'DisabledWebhook',
+              namespace: 'io.dits.types',
+              doc: 'A webhook that was switched off.',
+              fields: [
+                { name: 'id', type: 'string', doc: 'Id of the webhook.' },
+                {
+                  name: 'repository_id',
+                  type: ['null', 'long'],
+                  default: null,
+                  doc: 'Set for a webhook of one repository.',
+                },
+                {
+                  name: 'owner_login',
+                  type: ['null', 'string'],
+                  default: null,
+                  doc: 'Set for a webhook of all repositories of an owner.',
+                },
+                { name: 'url', type: 'string', doc: 'Where its deliveries were posted.' },
+                { name: 'events', type: { type: 'array', items: 'string' }, doc: 'What it asked for.' },
+              ],
+            },
+            doc: 'The webhook.',
+          },
+          {
+            name: 'reason',
+            type: 'string',
+            doc: 'gone: the receiver answered 410. failing: no delivery succeeded for days.',
+          },
+          {
+            name: 'failing_since',
+            type: ['null', 'string'],
+            default: null,
+            doc: 'When the first delivery failed after the last that succeeded, RFC 3339; with the reason failing.',
+          },
+          { name: 'event_id', type: 'string', doc: 'UUID of the event.' },
+          { name: 'occurred_at', type: 'string', doc: 'When it was switched off, RFC 3339.' },
+        ],
+      },
+      example: {
+        event: 'webhook.disabled',
+        webhook: {
+          id: '019aba1c-5d30-7c6f-9f0e-2b7f6a1d9c11',
+          repository_id: 123,
+          url: 'https://your-app.com/webhook',
+          events: ['push', 'repo.created'],
+        },
+        reason: 'gone',
+        event_id: '0191d3a0-5b7c-7c1e-8f3a-2b6f0a4de014',
+        occurred_at: '2026-11-25T09:12:14.000Z',
+      },
+    },
+  ],
   records: {
     attempted: {
       type: 'record',
@@ -2349,6 +2416,12 @@ export const bundledSchemas: SchemaBundle = {
           default: null,
           doc: 'Why the delivery failed; set with next_step failed.',
         },
+        {
+          name: 'redelivered_at_ms',
+          type: ['null', 'long'],
+          default: null,
+          doc: 'When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again.',
+        },
       ],
     },
     cancelled: {
@@ -2365,6 +2438,12 @@ export const bundledSchemas: SchemaBundle = {
         { name: 'attempt', type: 'int', doc: 'The attempt that is not made.' },
         { name: 'cancelled_at_ms', type: 'long', doc: 'ms since 1970.' },
         { name: 'reason', type: 'string', doc: 'webhook_deleted or webhook_inactive.' },
+        {
+          name: 'redelivered_at_ms',
+          type: ['null', 'long'],
+          default: null,
+          doc: 'When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again.',
+        },
       ],
     },
     'dead-lettered': {
@@ -2381,6 +2460,12 @@ export const bundledSchemas: SchemaBundle = {
         { name: 'attempt', type: 'int', doc: 'The last attempt made.' },
         { name: 'dead_lettered_at_ms', type: 'long', doc: 'ms since 1970.' },
         { name: 'reason', type: 'string', doc: 'Why.' },
+        {
+          name: 'redelivered_at_ms',
+          type: ['null', 'long'],
+          default: null,
+          doc: 'When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again.',
+        },
       ],
     },
     deferred: {
@@ -2399,6 +2484,12 @@ export const bundledSchemas: SchemaBundle = {
         { name: 'deferred_at_ms', type: 'long', doc: 'ms since 1970.' },
         { name: 'not_before_ms', type: 'long', doc: 'When it comes back, ms since 1970.' },
         { name: 'reason', type: 'string', doc: 'busy, rate_limited or circuit_open.' },
+        {
+          name: 'redelivered_at_ms',
+          type: ['null', 'long'],
+          default: null,
+          doc: 'When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again.',
+        },
       ],
     },
     delivery: {
@@ -2446,6 +2537,26 @@ export const bundledSchemas: SchemaBundle = {
             doc: 'What asked for the delivery.',
           },
           doc: 'What asked for this attempt.',
+        },
+        {
+          name: 'redelivered_at_ms',
+          type: ['null', 'long'],
+          default: null,
+          doc: 'When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again.',
+        },
+      ],
+    },
+    redelivery: {
+      type: 'record',
+      name: 'Redelivery',
+      namespace: 'io.dits.records',
+      doc: 'A delivery that may have an attempt waiting was asked for again: attempts that were asked for earlier are not made. Key of the record: delivery id.',
+      fields: [
+        { name: 'delivery_id', type: 'string', doc: 'UUIDv8.' },
+        {
+          name: 'redelivered_at_ms',
+          type: 'long',
+          doc: 'When it was asked for, ms since 1970; a lower one never replaces a higher one.',
         },
       ],
     },
@@ -2576,6 +2687,33 @@ export const bundledSchemas: SchemaBundle = {
         },
         { name: 'created_at_ms', type: 'long', doc: 'ms since 1970.' },
         { name: 'updated_at_ms', type: 'long', doc: 'ms since 1970.' },
+        {
+          name: 'deactivated_at_ms',
+          type: ['null', 'long'],
+          default: null,
+          doc: 'When it was last switched off, ms since 1970; absent: never. What was attempted before is not tried again.',
+        },
+        {
+          name: 'headers',
+          type: [
+            'null',
+            {
+              type: 'array',
+              items: {
+                type: 'record',
+                name: 'SealedHeader',
+                namespace: 'io.dits.records',
+                doc: "A header that the webhook's owner has put on each request.",
+                fields: [
+                  { name: 'name', type: 'string', doc: 'As given.' },
+                  { name: 'sealed', type: 'string', doc: 'The value, encrypted as secrets are.' },
+                ],
+              },
+            },
+          ],
+          default: null,
+          doc: 'Sent on each attempt before ours; absent: none.',
+        },
       ],
     },
   },

@@ -1,4 +1,4 @@
-// Generated from schemas/ by `pnpm generate`; do not edit.
+// Generated from schemas/ by `npm run generate`; do not edit.
 
 /** A branch was created. */
 export interface BranchCreated {
@@ -372,6 +372,34 @@ export interface TagCreated {
   occurred_at: string;
 }
 
+/** The service switched a webhook off: its receiver answered 410, or has been failing for days. */
+export interface WebhookDisabled {
+  /** The webhook. */
+  webhook: DisabledWebhook;
+  /** gone: the receiver answered 410. failing: no delivery succeeded for days. */
+  reason: string;
+  /** When the first delivery failed after the last that succeeded, RFC 3339; with the reason failing. */
+  failing_since?: null | string;
+  /** UUID of the event. */
+  event_id: string;
+  /** When it was switched off, RFC 3339. */
+  occurred_at: string;
+}
+
+/** A webhook that was switched off. */
+export interface DisabledWebhook {
+  /** Id of the webhook. */
+  id: string;
+  /** Set for a webhook of one repository. */
+  repository_id?: null | number;
+  /** Set for a webhook of all repositories of an owner. */
+  owner_login?: null | string;
+  /** Where its deliveries were posted. */
+  url: string;
+  /** What it asked for. */
+  events: string[];
+}
+
 /** One attempt and what follows from it. Key: delivery id. */
 export interface Attempted {
   /** UUIDv8. */
@@ -424,6 +452,8 @@ export interface Attempted {
   next_attempt_at_ms?: null | number;
   /** Why the delivery failed; set with next_step failed. */
   failure_reason?: null | string;
+  /** When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again. */
+  redelivered_at_ms?: null | number;
 }
 
 /** What asked for the delivery. */
@@ -453,6 +483,8 @@ export interface Cancelled {
   cancelled_at_ms: number;
   /** webhook_deleted or webhook_inactive. */
   reason: string;
+  /** When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again. */
+  redelivered_at_ms?: null | number;
 }
 
 /** A delivery will not be tried again by itself. Key: delivery id. */
@@ -473,6 +505,8 @@ export interface DeadLettered {
   dead_lettered_at_ms: number;
   /** Why. */
   reason: string;
+  /** When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again. */
+  redelivered_at_ms?: null | number;
 }
 
 /** A delivery was put off without an attempt. Key: delivery id. */
@@ -497,6 +531,8 @@ export interface Deferred {
   not_before_ms: number;
   /** busy, rate_limited or circuit_open. */
   reason: string;
+  /** When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again. */
+  redelivered_at_ms?: null | number;
 }
 
 /** One event for one webhook, with the next attempt to make. Key of the record: webhook id. */
@@ -525,6 +561,16 @@ export interface Delivery {
   first_attempt_at_ms?: null | number;
   /** What asked for this attempt. */
   trigger: Trigger;
+  /** When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again. */
+  redelivered_at_ms?: null | number;
+}
+
+/** A delivery that may have an attempt waiting was asked for again: attempts that were asked for earlier are not made. Key of the record: delivery id. */
+export interface Redelivery {
+  /** UUIDv8. */
+  delivery_id: string;
+  /** When it was asked for, ms since 1970; a lower one never replaces a higher one. */
+  redelivered_at_ms: number;
 }
 
 /** An event was matched against all webhooks. Written once per event, also when nothing matched. Key: event id. */
@@ -587,6 +633,10 @@ export interface WebhookSnapshot {
   created_at_ms: number;
   /** ms since 1970. */
   updated_at_ms: number;
+  /** When it was last switched off, ms since 1970; absent: never. What was attempted before is not tried again. */
+  deactivated_at_ms?: null | number;
+  /** Sent on each attempt before ours; absent: none. */
+  headers?: null | SealedHeader[];
 }
 
 /** A secret that signs, encrypted. */
@@ -595,6 +645,14 @@ export interface SealedSecret {
   sealed: string;
   /** Signs until then, ms since 1970; absent for the current one. */
   expires_at_ms?: null | number;
+}
+
+/** A header that the webhook's owner has put on each request. */
+export interface SealedHeader {
+  /** As given. */
+  name: string;
+  /** The value, encrypted as secrets are. */
+  sealed: string;
 }
 
 /** The record of each event type. */

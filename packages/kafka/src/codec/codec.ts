@@ -19,7 +19,6 @@ import type avsc from 'avsc';
 import { errorText } from '../error-text.js';
 import type { Log } from '../log.js';
 import { decodeAvro, type Reader } from './decode-avro.js';
-import { hasBrokenText } from './broken-text.js';
 import { forEachAtMost } from './for-each-at-most.js';
 import { Registry } from './registry.js';
 import { SchemaLookup } from './schema-lookup.js';
@@ -53,9 +52,10 @@ export interface Codec {
   /**
    * Registers every schema of this build, under TopicRecordName subjects that take only FULL_TRANSITIVE changes.
    * Idempotent. Throws {@link RegistryFault}; the caller tries again. After it, records of this build's schemas are
-   * written and read without the registry.
+   * written and read without the registry. `'events'` leaves out the records our services exchange: a producer of
+   * events has nothing to say about them.
    */
-  register(): Promise<void>;
+  register(which?: 'all' | 'events'): Promise<void>;
   /** Throws {@link RegistryFault} before `register()`, `PoisonRecordError` `invalid_value` when it does not fit its schema. */
   encodeEvent(type: EventType, event: object): Buffer;
   /**
@@ -114,7 +114,7 @@ export function createCodec(options: CodecOptions): Codec {
   };
 
   return {
-    async register() {
+    async register(which = 'all') {
       const events = catalogue.all.map((type) => ({
         subject: `${topics.events}-${type.recordName}`,
         schema: type.schema,
@@ -131,7 +131,8 @@ export function createCodec(options: CodecOptions): Codec {
           known.set(id, { kind: 'record', name, reader: type });
         },
       }));
-      await forEachAtMost(6, [...events, ...records], async ({ subject, schema, learn }) =>
+      const wanted = which === 'all' ? [...events, ...records] : events;
+      await forEachAtMost(6, wanted, async ({ subject, schema, learn }) =>
         learn(await registry.register(subject, schema)),
       );
       log.debug({ schemas: known.size }, 'registry.registered');
@@ -144,7 +145,6 @@ export function createCodec(options: CodecOptions): Codec {
       const event = decodeAvro(avro, schema) as AnyEvent;
       const [problem] = checkEvent(event);
       if (problem) throw new PoisonRecordError('invalid_value', `${problem.path} ${problem.message}`);
-      if (hasBrokenText(event, avro)) throw new PoisonRecordError('invalid_value', 'a text is not UTF-8');
       return { type: schema.type, event };
     },
     encode(name, record) {
@@ -164,6 +164,7 @@ function ownRecords(topics: TopicNames): OwnRecord[] {
   const topicOf: Record<RecordName, string> = {
     webhook: topics.webhooks,
     delivery: topics.deliveries,
+    redelivery: topics.redeliveries,
     routed: topics.deliveryLog,
     attempted: topics.deliveryLog,
     deferred: topics.deliveryLog,

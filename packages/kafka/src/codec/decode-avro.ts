@@ -11,7 +11,7 @@ export interface Reader {
 
 /**
  * Decodes Avro bytes, all of them. Throws `PoisonRecordError`: `not_avro` when they are not what the schema says, or
- * longer; `invalid_value` when an integer is beyond ±(2^53-1).
+ * longer; `invalid_value` when an integer is beyond ±(2^53-1) or a text is not UTF-8.
  */
 export function decodeAvro(avro: Buffer, { reader, resolver }: Reader): unknown {
   try {

@@ -17,6 +17,7 @@ interface RegistryApi {
   Schema: { find(query: { id: number }): Promise<ApiAnswer> };
   Subject: {
     all(query: object): Promise<ApiAnswer>;
+    latestVersion(query: { subject: string }): Promise<ApiAnswer>;
     updateConfig(query: { subject: string; body: { compatibility: string } }): Promise<ApiAnswer>;
   };
 }
@@ -27,18 +28,20 @@ interface ApiRequest<R> {
   enhance(extras: { timeout: number }): R;
 }
 
-// The list of subjects may be long; many unknown ids in a row share one proof.
-const PROOF_LASTS_MS = 10_000;
+const CLIENT = 'dits-webhooks';
+// A whole look-up or registration is up to four requests, each with the deadline; a slow registry gets time for them all.
+const REQUESTS_AT_MOST = 4;
 
 /** The schema registry, with a deadline on every request. */
 export class Registry {
   private readonly registry: SchemaRegistry;
-  private provenUntilMs = -Infinity;
+  /** A subject that was registered from here, which a registry that is still the same has. */
+  private ownSubject: string | undefined;
 
   constructor(private readonly options: { url: string; timeoutMs: number }) {
     this.registry = new SchemaRegistry({
       host: options.url.replace(/\/$/, ''),
-      clientId: 'dits-webhooks',
+      clientId: CLIENT,
       // Repeating is up to our callers.
       retry: { retries: 0 },
       middlewares: [deadline(options.timeoutMs)],
@@ -66,7 +69,15 @@ export class Registry {
         return (await register()).id;
       }
     };
-    return this.within(`did not register ${subject}`, registered());
+    const id = await this.within(
+      `did not register ${subject}`,
+      registered().catch((cause: unknown) => {
+        if (statusOf(cause) === 409) throw refused(subject, cause);
+        throw cause;
+      }),
+    );
+    this.ownSubject = subject;
+    return id;
   }
 
   /** Throws {@link RegistryFault} when the registry does not answer as it should. */
@@ -76,8 +87,8 @@ export class Registry {
       try {
         answer = (await this.api.Schema.find({ id })).data() as typeof answer;
       } catch (error) {
-        if ((error as { status?: unknown }).status !== 404) throw error;
-        await this.proveIsRegistry();
+        if (statusOf(error) !== 404) throw error;
+        await this.proveIsOurs();
         return { kind: 'unknown' };
       }
       if (typeof answer.schema !== 'string') throw new Error('its answer holds no schema');
@@ -98,14 +109,25 @@ export class Registry {
   }
 
   /**
-   * Throws when nobody is there who knows subjects: the 404 of a proxy, or of a wrong path, would otherwise send every
-   * event to the dead letters.
+   * Throws when what says that it does not know an id is not the registry that knows our schemas: the 404 of a proxy, of a
+   * wrong path, or of a registry that was emptied would otherwise send every event to the dead letters.
    */
-  private async proveIsRegistry(): Promise<void> {
-    if (performance.now() < this.provenUntilMs) return;
-    const subjects = (await this.api.Subject.all({})).data();
-    if (!Array.isArray(subjects)) throw new Error('what answers is no schema registry');
-    this.provenUntilMs = performance.now() + PROOF_LASTS_MS;
+  private async proveIsOurs(): Promise<void> {
+    const { ownSubject } = this;
+    if (ownSubject !== undefined) {
+      try {
+        await this.api.Subject.latestVersion({ subject: ownSubject });
+      } catch (error) {
+        if (statusOf(error) !== 404) throw error;
+        throw new Error(
+          `nor does it know ${ownSubject}, which was registered from here. Was it emptied, or is it another one? ` +
+            'Restore its schemas; or restart the apps, which register theirs anew, and give up records of other schemas',
+          { cause: error },
+        );
+      }
+    } else if (!Array.isArray((await this.api.Subject.all({})).data())) {
+      throw new Error('what answers is no schema registry');
+    }
   }
 
   private get api(): RegistryApi {
@@ -113,9 +135,9 @@ export class Registry {
   }
 
   private async within<T>(what: string, answer: Promise<T>): Promise<T> {
-    const { timeoutMs } = this.options;
+    const timeoutMs = this.options.timeoutMs * REQUESTS_AT_MOST;
     const stop = new AbortController();
-    // A whole look-up may be several requests.
+    // Should a request outlive its own deadline, by an answer that never ends.
     const late = sleep(timeoutMs, stop.signal).then((): never => {
       throw new RegistryFault(`the schema registry ${what} within ${timeoutMs} ms`);
     });
@@ -124,7 +146,7 @@ export class Registry {
       return await Promise.race([answer, late]);
     } catch (cause) {
       if (cause instanceof RegistryFault) throw cause;
-      throw new RegistryFault(`the schema registry ${what}: ${errorText(cause)}`, { cause });
+      throw new RegistryFault(`the schema registry ${what}: ${reasonOf(cause)}`, { cause });
     } finally {
       stop.abort();
     }
@@ -137,4 +159,23 @@ function deadline(timeoutMs: number) {
     request: <R extends ApiRequest<R>>(request: R) =>
       Promise.resolve(request.enhance({ timeout: timeoutMs })),
   });
+}
+
+function refused(subject: string, cause: unknown): RegistryFault {
+  return new RegistryFault(
+    `the schema registry refuses the schema of ${subject}, which does not fit the versions before it ` +
+      `(${reasonOf(cause)}). Undo the change of the schema: docs/schemas.md says what may change`,
+    { cause },
+  );
+}
+
+function statusOf(error: unknown): unknown {
+  return (error as { status?: unknown }).status;
+}
+
+/** The library puts its client's name before each message, and a status of its own invention before what was no answer. */
+function reasonOf(cause: unknown): string {
+  return errorText(cause)
+    .replace(`${CLIENT} - `, '')
+    .replace(/^Error, status 400: (?=.)/, '');
 }

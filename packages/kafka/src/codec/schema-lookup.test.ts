@@ -44,6 +44,18 @@ describe('SchemaLookup', () => {
     expect(asked.length).toBe(20);
   });
 
+  it('asks four times, not for each of a thousand ids, while the registry hangs', async () => {
+    const deadline = Promise.withResolvers<FoundSchema>();
+    let hangs = true;
+    const { lookup, asked } = aLookup(() => (hangs ? deadline.promise : Promise.resolve(avro)));
+    const finds = Array.from({ length: 1000 }, (_, id) => lookup.find(id));
+    deadline.reject(new Error('no answer'));
+    for (const { status } of await Promise.allSettled(finds)) expect(status).toBe('rejected');
+    expect(asked.length).toBe(4);
+    hangs = false;
+    expect(await Promise.all([10, 11, 12, 13, 14, 15].map((id) => lookup.find(id)))).toHaveLength(6);
+  });
+
   it('believes that an id is unknown for a while', async () => {
     const { lookup, asked, clock } = aLookup(() => Promise.resolve({ kind: 'unknown' }));
     await lookup.find(7);

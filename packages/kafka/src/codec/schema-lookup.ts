@@ -19,7 +19,7 @@ export interface SchemaLookupOptions {
 /**
  * Looks schemas up by id, sparing the registry.
  *
- * One request per id at a time, four in all. "Unknown" is believed for `negativeTtlMs`. After a failure the same id is
+ * One request per id at a time, four in all; when one fails, those that wait for their turn fail with it, unasked. "Unknown" is believed for `negativeTtlMs`. After a failure the same id is
  * not asked for again for 200 ms doubling to 5 s; meanwhile callers get the last failure at once.
  */
 export class SchemaLookup {
@@ -27,7 +27,7 @@ export class SchemaLookup {
   private readonly negative = new Map<number, { found: FoundSchema; untilMs: number }>();
   private readonly failed = new Map<number, { fault: RegistryFault; backoff: Backoff; untilMs: number }>();
   private atOnce = 0;
-  private readonly queued: (() => void)[] = [];
+  private readonly queued: { enter: () => void; fail: (fault: RegistryFault) => void }[] = [];
 
   constructor(private readonly options: SchemaLookupOptions) {}
 
@@ -58,8 +58,11 @@ export class SchemaLookup {
       const fault =
         error instanceof RegistryFault ? error : new RegistryFault(errorText(error), { cause: error });
       const backoff = this.failed.get(id)?.backoff ?? new Backoff(200, 5000);
-      remember(this.failed, id, { fault, backoff, untilMs: now() + backoff.next() });
-      log.warn({ schema_id: id, error: fault.message }, 'registry.lookup_failed');
+      const waitMs = backoff.next();
+      remember(this.failed, id, { fault, backoff, untilMs: now() + waitMs });
+      log.warn({ schema_id: id, error: fault.message, retry_in_ms: waitMs }, 'registry.lookup_failed');
+      // With a registry that hangs, hundreds of ids in a row would be hundreds of deadlines.
+      for (const waiting of this.queued.splice(0)) waiting.fail(fault);
       throw fault;
     } finally {
       this.leave();
@@ -68,12 +71,12 @@ export class SchemaLookup {
 
   private async enter(): Promise<void> {
     if (this.atOnce < MAX_AT_ONCE) this.atOnce++;
-    else await new Promise<void>((resolve) => this.queued.push(resolve));
+    else await new Promise<void>((enter, fail) => this.queued.push({ enter, fail }));
   }
 
   private leave(): void {
     const next = this.queued.shift();
-    if (next) next();
+    if (next) next.enter();
     else this.atOnce--;
   }
 }

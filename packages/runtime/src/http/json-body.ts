@@ -1,11 +1,37 @@
 import { ProblemException } from './problem.js';
 
-/** Decodes UTF-8; a byte order mark is dropped. Throws a 400 {@link ProblemException} for bytes that are not UTF-8. */
+/**
+ * Decodes UTF-8; a byte order mark is dropped. Throws a 400 {@link ProblemException} for bytes that are not UTF-8, with the
+ * place of the first.
+ */
 export function decodeUtf8(bytes: Uint8Array): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
   } catch (cause) {
-    throw new ProblemException(400, { detail: 'The body is not UTF-8.', code: 'malformed_json' }, { cause });
+    const detail = `The body is not UTF-8: see byte ${firstBrokenByte(bytes)}, counted from 0.`;
+    throw new ProblemException(400, { detail, code: 'malformed_json' }, { cause });
+  }
+}
+
+/** Where bytes stop being UTF-8: at a byte that can't stand there, or at their end when a character is incomplete. */
+function firstBrokenByte(bytes: Uint8Array): number {
+  let good = 0;
+  let broken = bytes.length + 1;
+  // A start that is well-formed but for an unfinished character at its end is good; halving finds the longest such.
+  while (broken - good > 1) {
+    const middle = (good + broken) >> 1;
+    if (canBeContinued(bytes.subarray(0, middle))) good = middle;
+    else broken = middle;
+  }
+  return good;
+}
+
+function canBeContinued(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes, { stream: true });
+    return true;
+  } catch {
+    return false;
   }
 }
 

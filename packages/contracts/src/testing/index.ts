@@ -1,0 +1,2 @@
+export { arbitraryEvent, arbitraryEventOf, arbitraryText } from './arbitrary-event.js';
+export type { EventSizes } from './arbitrary-event.js';
