@@ -29,6 +29,23 @@ describe('OpenedSecrets', () => {
     expect(secrets.of(rotated, 2_000)).toEqual(['new']);
   });
 
+  it('gives the headers by name, opened for that webhook, once', () => {
+    const box = aBox();
+    const secrets = new OpenedSecrets(box);
+    const webhook = aWebhook({
+      webhook_id: 'w1',
+      headers: [
+        { name: 'Authorization', sealed: 'sealed:Bearer a' },
+        { name: 'X-Env', sealed: 'sealed:test' },
+      ],
+    });
+    for (let i = 0; i < 2; i++) {
+      expect(secrets.headersOf(webhook)).toEqual({ Authorization: 'Bearer a', 'X-Env': 'test' });
+    }
+    expect(box.opened).toEqual(['sealed:Bearer a of w1', 'sealed:test of w1']);
+    expect(secrets.headersOf(aWebhook())).toEqual({});
+  });
+
   it('opens each secret once per version of the webhook, for that webhook', () => {
     const box = aBox();
     const secrets = new OpenedSecrets(box);

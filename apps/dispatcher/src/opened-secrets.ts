@@ -1,9 +1,14 @@
 import type { WebhookSnapshot } from '@dits/contracts';
 import type { SecretBox } from '@dits/signing';
 
-/** The webhooks' secrets in clear, opened once per version of a webhook and kept as long as that version is. */
+interface Opened {
+  secrets: { secret: string; expiresAtMs: number }[];
+  headers: Readonly<Record<string, string>>;
+}
+
+/** The webhooks' secrets and headers in clear, opened once per version of a webhook and kept as long as that version is. */
 export class OpenedSecrets {
-  private readonly opened = new WeakMap<WebhookSnapshot, { secret: string; expiresAtMs: number }[]>();
+  private readonly opened = new WeakMap<WebhookSnapshot, Opened>();
 
   constructor(private readonly box: Pick<SecretBox, 'open'>) {}
 
@@ -12,14 +17,29 @@ export class OpenedSecrets {
    * missing in this process's configuration, and no delivery may leave unsigned.
    */
   of(webhook: WebhookSnapshot, nowMs: number): string[] {
-    let all = this.opened.get(webhook);
-    if (!all) {
-      all = webhook.secrets.map(({ sealed, expires_at_ms }) => ({
-        secret: this.box.open(sealed, webhook.webhook_id),
+    const { secrets } = this.open(webhook);
+    return secrets.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map(({ secret }) => secret);
+  }
+
+  /** The headers that the webhook's owner has put on each request. Throws as {@link of} does. */
+  headersOf(webhook: WebhookSnapshot): Readonly<Record<string, string>> {
+    return this.open(webhook).headers;
+  }
+
+  private open(webhook: WebhookSnapshot): Opened {
+    const known = this.opened.get(webhook);
+    if (known) return known;
+    const { webhook_id: id, secrets, headers } = webhook;
+    const opened = {
+      secrets: secrets.map(({ sealed, expires_at_ms }) => ({
+        secret: this.box.open(sealed, id),
         expiresAtMs: expires_at_ms ?? Infinity,
-      }));
-      this.opened.set(webhook, all);
-    }
-    return all.filter(({ expiresAtMs }) => expiresAtMs > nowMs).map(({ secret }) => secret);
+      })),
+      headers: Object.fromEntries(
+        (headers ?? []).map(({ name, sealed }) => [name, this.box.open(sealed, id)]),
+      ),
+    };
+    this.opened.set(webhook, opened);
+    return opened;
   }
 }

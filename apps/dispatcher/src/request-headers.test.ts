@@ -11,6 +11,7 @@ describe('requestHeaders', () => {
     secrets: ['new', 'old'],
     nowMs,
     userAgent: 'Dits-Webhooks/1.2.3',
+    own: {},
   });
 
   it('says what the delivery is', () => {
@@ -26,6 +27,28 @@ describe('requestHeaders', () => {
       'webhook-timestamp': '1795597934',
       'webhook-signature': expect.stringMatching(/^v1,[^ ]+ v1,[^ ]+$/),
     });
+  });
+
+  it('puts those of the webhook’s owner first, and lets none of them take the place of ours', () => {
+    const own = {
+      Authorization: 'Bearer a',
+      'content-type': 'text/plain',
+      'X-HUB-SIGNATURE-256': 'sha256=0',
+    };
+    const withOwn = requestHeaders({
+      delivery,
+      secrets: ['new', 'old'],
+      nowMs,
+      userAgent: 'Dits-Webhooks/1.2.3',
+      own,
+    });
+    expect(Object.entries(withOwn)).toEqual([['Authorization', 'Bearer a'], ...Object.entries(headers)]);
+    expect(Object.keys(withOwn).slice(-4)).toEqual([
+      'X-Hub-Signature-256',
+      'webhook-id',
+      'webhook-timestamp',
+      'webhook-signature',
+    ]);
   });
 
   it('verifies by both secrets while a rotated one still signs, and by the current one in the older scheme', () => {

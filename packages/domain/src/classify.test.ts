@@ -44,9 +44,22 @@ describe('classify', () => {
     ['reset', 'retryable'],
     ['tls', 'retryable'],
     ['protocol', 'retryable'],
-    ['forbidden_destination', 'rejected'],
   ] as const)('takes %s as %s', (kind, outcome) => {
     expect(classify(failure(kind), { retryStatuses: [] })).toEqual({ outcome, reason: kind });
+  });
+
+  it('rejects a destination that the guard refused, and names the rule', () => {
+    const refused: SendResult = {
+      kind: 'forbidden_destination',
+      rule: 'link_local',
+      phase: 'dns',
+      message: 'no',
+      ...measures,
+    };
+    expect(classify(refused, { retryStatuses: [] })).toEqual({
+      outcome: 'rejected',
+      reason: 'forbidden_destination_link_local',
+    });
   });
 
   it.each([408, 410, 425, 429])('takes %i as retryable when the webhook opts in', (status) => {

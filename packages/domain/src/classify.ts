@@ -19,7 +19,7 @@ export interface Classification {
  * | other 4xx | rejected | `http_<status>` |
  * | 5xx | retryable | `http_<status>` |
  * | any other status | rejected | `http_<status>` |
- * | url or address refused by the destination guard | rejected | `forbidden_destination` |
+ * | url or address refused by the destination guard | rejected | `forbidden_destination_<rule>` |
  * | any other failure | retryable | its kind |
  *
  * `retryStatuses` counts for 4xx only.
@@ -32,7 +32,7 @@ export function classify(
     case 'response':
       return classifyStatus(result.status, retryStatuses);
     case 'forbidden_destination':
-      return { outcome: 'rejected', reason: result.kind };
+      return { outcome: 'rejected', reason: `${result.kind}_${result.rule}` };
     case 'timeout':
     case 'dns':
     case 'refused':

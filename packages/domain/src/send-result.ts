@@ -1,3 +1,5 @@
+import type { DestinationRule } from './destination.js';
+
 /** Where an attempt was when something happened, in the order an HTTP POST goes through them. */
 export type SendPhase = 'dns' | 'connect' | 'tls' | 'send' | 'headers' | 'body';
 
@@ -43,9 +45,7 @@ export type SendFailureKind =
   /** The handshake failed: certificate, protocol version, alert. */
   | 'tls'
   /** What came back isn't HTTP, or its headers are too large. */
-  | 'protocol'
-  /** The destination guard refused the url or the address behind its name: nothing was sent. */
-  | 'forbidden_destination';
+  | 'protocol';
 
 /** An attempt that ended without a whole answer. */
 export interface SendFailure extends SendMeasures {
@@ -55,8 +55,17 @@ export interface SendFailure extends SendMeasures {
   message: string;
 }
 
+/** The destination guard refused the url, or every address behind its name: nothing was sent. */
+export interface SendRefusal extends SendMeasures {
+  kind: 'forbidden_destination';
+  rule: DestinationRule;
+  phase: SendPhase;
+  /** For the webhook's owner to read; names the rule. */
+  message: string;
+}
+
 /**
  * How one HTTP POST ended. Everything here is the receiver's doing; a send that we broke off ourselves (shutdown)
- * has no result, the sender throws.
+ * or that failed by a fault of ours (the egress proxy) has no result, the sender throws.
  */
-export type SendResult = SendResponse | SendFailure;
+export type SendResult = SendResponse | SendFailure | SendRefusal;

@@ -5,6 +5,7 @@ import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { parseAllowedDestinations, PUBLIC_DESTINATIONS } from '@dits/domain';
 import { startReceiver } from '@dits/testkit';
 import type { Receiver } from '@dits/testkit';
 import { generate } from 'selfsigned';
@@ -16,8 +17,11 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
+// The receivers of these tests are on this machine.
+const destinations = { ...PUBLIC_DESTINATIONS, allowed: parseAllowedDestinations('127.0.0.0/8,::1') };
+
 function aSender(options?: HttpSenderOptions): HttpSender {
-  const sender = new HttpSender(options);
+  const sender = new HttpSender({ destinations, ...options });
   cleanups.push(() => sender.close());
   return sender;
 }
@@ -257,8 +261,12 @@ describe('a failure', () => {
     expect(await aSender().send(aRequest(url))).toMatchObject({ kind: 'protocol', phase: 'headers' });
   });
 
-  it.each(['ftp://example.com/', 'not a url', 'javascript:alert(1)'])('refuses %s', async (url) => {
-    expect(await aSender().send(aRequest(url))).toMatchObject({ kind: 'forbidden_destination' });
+  it.each([
+    ['ftp://example.com/', 'scheme'],
+    ['not a url', 'url'],
+    ['javascript:alert(1)', 'scheme'],
+  ])('is a refusal without a connection for %s', async (url, rule) => {
+    expect(await aSender().send(aRequest(url))).toMatchObject({ kind: 'forbidden_destination', rule });
   });
 });
 
@@ -457,7 +465,7 @@ describe('breaking off', () => {
   it('waits at close for what is in flight, takes nothing new, and leaves no connection', async () => {
     let answer: (() => void) | undefined;
     const url = await aTcpServer((socket) => socket.on('data', () => (answer = () => socket.write(OK))));
-    const sender = new HttpSender();
+    const sender = new HttpSender({ destinations });
     const sending = sender.send(aRequest(url));
     await until(() => answer !== undefined);
     const closing = sender.close();

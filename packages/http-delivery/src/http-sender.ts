@@ -1,10 +1,15 @@
-import type { SendMeasures, SendPhase, SendResult } from '@dits/domain';
+import { PUBLIC_DESTINATIONS, refuseText, refuseUrl } from '@dits/domain';
+import type { DestinationPolicy, Refusal, SendMeasures, SendPhase, SendResult } from '@dits/domain';
 import { createDialler } from './dial.js';
+import { EgressProxy, EgressProxyFault } from './egress-proxy.js';
 import { describe, failureKind, isClosed } from './failure.js';
 import { exchange } from './exchange.js';
 import type { ExchangeEnd } from './exchange.js';
+import { DestinationGuard, ForbiddenDestinationError, resolveBySystem } from './guard.js';
+import type { Resolve } from './guard.js';
 import { LanePool } from './lane-pool.js';
 import type { Lane } from './lane-pool.js';
+import { reachDirectly } from './reach-directly.js';
 import { Timeline } from './timeline.js';
 
 /** One POST. */
@@ -22,6 +27,12 @@ export interface SendRequest {
 
 /** How an {@link HttpSender} connects. */
 export interface HttpSenderOptions {
+  /** Where it may connect to. Default: the public internet, on its default ports. */
+  destinations?: DestinationPolicy;
+  /** Url of an HTTP proxy through which every connection goes, `http://user:password@proxy:3128`. Default: none. */
+  egressProxy?: string | undefined;
+  /** How names are resolved. Default: as the system does. */
+  resolve?: Resolve;
   /** Certificates to trust instead of those Node brings (PEM). */
   ca?: string;
   /** Connections to one origin at once; a further send waits, before its clock starts. Default 256. */
@@ -39,16 +50,22 @@ const RESPONSE_HEADER_BYTES = 16 * 1024;
  * Sends deliveries over HTTP/1.1: one POST, one clock, one result. One per process; it keeps connections alive.
  *
  * Follows no redirect, decompresses nothing, reads at most 64 KiB of an answer's body and then hangs up: a status is
- * all that decides.
+ * all that decides. Dials only addresses that its policy allows, each judged on the way into the connect.
  */
 export class HttpSender {
   private readonly lanes: LanePool;
+  private readonly destinations: DestinationPolicy;
+  private readonly egress: EgressProxy | null;
   private readonly inFlight = new Set<Promise<unknown>>();
   private closed = false;
 
   constructor(options: HttpSenderOptions = {}) {
     const { ca, connectionsPerOrigin = 256, idleConnections = 512, idleMs = 10_000 } = options;
-    this.lanes = new LanePool(createDialler(ca === undefined ? {} : { ca }), {
+    const { destinations = PUBLIC_DESTINATIONS, egressProxy, resolve = resolveBySystem } = options;
+    this.destinations = destinations;
+    const guard = new DestinationGuard(destinations, resolve);
+    this.egress = egressProxy === undefined ? null : new EgressProxy(egressProxy, guard);
+    this.lanes = new LanePool(createDialler({ reach: this.egress?.reach ?? reachDirectly(guard), ca }), {
       perOrigin: connectionsPerOrigin,
       idle: idleConnections,
       idleMs,
@@ -61,12 +78,18 @@ export class HttpSender {
     return this.lanes.size;
   }
 
+  /** For how long the egress proxy has failed without having served anybody, ms; null while it works, and without one. */
+  get egressFaultMs(): number | null {
+    return this.egress?.faultMs ?? null;
+  }
+
   /**
    * Sends one POST and resolves with how it ended, whatever the receiver does, within `timeoutMs`.
    *
    * A connection that was kept alive and that the receiver has closed meanwhile, before any byte of an answer, is
    * replaced once, within the same clock; the result says so. Rejects with the signal's reason when that breaks the
-   * send off, and with an `Error` after {@link close}.
+   * send off, with {@link EgressProxyFault} when the proxy does not do its part (nothing was sent then), and with an `Error`
+   * after {@link close}.
    */
   send(request: SendRequest): Promise<SendResult> {
     if (this.closed) return Promise.reject(new Error('the sender is closed'));
@@ -87,7 +110,9 @@ export class HttpSender {
   private async sendOne(request: SendRequest): Promise<SendResult> {
     const { headers, body, timeoutMs, signal } = request;
     const url = URL.parse(request.url);
-    if (!url || !['http:', 'https:'].includes(url.protocol)) return NOT_AN_HTTP_URL;
+    if (!url) return refused(refuseText());
+    const refusal = refuseUrl(url, this.destinations);
+    if (refusal) return refused(refusal);
 
     let lane = await this.lanes.take(url.origin, signal);
     let isReusable = false;
@@ -110,6 +135,8 @@ export class HttpSender {
       }
 
       if (end.kind === 'signal') throw end.reason;
+      const fault = this.faultOf(end, lane);
+      if (fault) throw fault;
       isReusable = end.kind === 'answer' && end.answer.whole;
       const phase = phaseOf(timeline, lane);
       const measures = { ...timeline.end(), remoteAddress: lane.remoteAddress, retriedOnFreshSocket };
@@ -119,6 +146,12 @@ export class HttpSender {
       if (isReusable) this.lanes.giveBack(lane);
       else this.lanes.discard(lane);
     }
+  }
+
+  private faultOf(end: SendEnd, lane: Lane): EgressProxyFault | null {
+    if (end.kind === 'error' && end.error instanceof EgressProxyFault) return end.error;
+    if (end.kind !== 'timeout' || !this.egress) return null;
+    return this.egress.faultOfTimeout(lane);
   }
 }
 
@@ -136,6 +169,7 @@ function toResult(
     case 'timeout':
       return { kind: 'timeout', phase, message: `no complete answer within ${timeoutMs} ms`, ...measures };
     case 'error':
+      if (end.error instanceof ForbiddenDestinationError) return refused(end.error.refusal, measures);
       return { kind: failureKind(end.error, phase), phase, message: describe(end.error), ...measures };
   }
 }
@@ -165,12 +199,13 @@ function phaseOf(timeline: Timeline, lane: Lane): SendPhase {
   return isWaitingToWrite ? 'send' : timeline.phase;
 }
 
-const NOT_AN_HTTP_URL: SendResult = {
-  kind: 'forbidden_destination',
-  phase: 'dns',
-  message: 'not an http or https url',
+const NOTHING_DONE: SendMeasures = {
   durationMs: 0,
   phasesMs: {},
   remoteAddress: null,
   retriedOnFreshSocket: false,
 };
+
+function refused({ rule, message }: Refusal, measures = NOTHING_DONE): SendResult {
+  return { kind: 'forbidden_destination', rule, phase: 'dns', message: `the url ${message}`, ...measures };
+}

@@ -1,2 +1,4 @@
+export { EgressProxyFault } from './egress-proxy.js';
+export type { Resolve, ResolvedAddress } from './guard.js';
 export { HttpSender } from './http-sender.js';
 export type { HttpSenderOptions, SendRequest } from './http-sender.js';

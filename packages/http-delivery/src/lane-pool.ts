@@ -1,6 +1,7 @@
 import { Client } from 'undici';
 import type { Socket } from 'node:net';
-import type { DialledFor, Dialler } from './dial.js';
+import type { Dialler } from './dial.js';
+import type { DialledFor } from './reach.js';
 import type { Timeline } from './timeline.js';
 
 /** Limits of the connections that are kept. */
@@ -28,9 +29,10 @@ export class Lane implements DialledFor {
   /** Counts the connections it has made. */
   dials = 0;
   remoteAddress: string | null = null;
+  proxyStage: DialledFor['proxyStage'] = 'none';
   /** That of the send which has taken it, set before anything is sent. */
   timeline!: Timeline;
-  private dialling: Pick<Socket, 'destroy'> | null = null;
+  private dialling: { destroy(): void } | null = null;
 
   constructor(
     readonly origin: string,
