@@ -1,22 +1,37 @@
 import { randomBytes } from 'node:crypto';
 import { EventCatalogue } from '@dits/contracts';
 import {
+  DeadLetterStore,
   DeliveryQueries,
+  EventQueries,
   IdempotencyStore,
   inTransaction,
+  JobStore,
   openDatabase,
   Outbox,
+  RedeliveryStore,
   TokenStore,
   TokenVerifier,
+  WebhookHealth,
   WebhookStore,
   type Database,
 } from '@dits/persistence';
-import { BearerGuard, connectProducer, registerCodec, VERIFY_TOKEN, type Runtime } from '@dits/runtime';
+import {
+  BearerGuard,
+  connectProducer,
+  destinationPolicy,
+  registerCodec,
+  VERIFY_TOKEN,
+  type Runtime,
+} from '@dits/runtime';
 import { generateSecret, generateToken, hashToken, SecretBox } from '@dits/signing';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { ApiConfig } from './config.js';
+import { DeadLettersController, deadLettersDeps } from './dead-letters/dead-letters.controller.js';
+import { DEAD_LETTER_DEPS } from './dead-letters/replay-dead-letters.js';
 import { DeliveriesController } from './deliveries/deliveries.controller.js';
+import { disableFailing, disableGone, type WatchDeps } from './disabling/watch-webhooks.js';
 import { EventTypesController } from './event-types/event-types.controller.js';
 import {
   IDEMPOTENCY_DEPS,
@@ -24,8 +39,17 @@ import {
   type IdempotencyDeps,
 } from './http/idempotency.interceptor.js';
 import { LimitsGuard } from './http/limits.guard.js';
+import type { JobDeps } from './jobs/create-job.js';
+import { JOB_DEPS, JobReader } from './jobs/job-reader.js';
+import { JobRunner } from './jobs/job-runner.js';
 import { outboxMetrics } from './outbox/outbox-metrics.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
+import { RedeliveriesController } from './redeliveries/redeliveries.controller.js';
+import { REDELIVERY_DEPS, type RedeliveryDeps } from './redeliveries/redelivery-deps.js';
+import { redeliveryStep } from './redeliveries/redelivery-step.js';
+import { replayStep } from './replays/replay-step.js';
+import { ReplaysController } from './replays/replays.controller.js';
+import { repeat } from './repeat.js';
 import { ensureBootstrapToken, TOKEN_DEPS, type TokenDeps } from './tokens/create-token.js';
 import { TokensController } from './tokens/tokens.controller.js';
 import { uuidV7 } from '@dits/domain';
@@ -34,6 +58,10 @@ import { WEBHOOK_SCHEMAS, webhookSchemas } from './webhooks/webhook-fields.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
 
 const SWEEP_MS = 3_600_000;
+// A receiver that says it is gone should not hear much more; the look takes a millisecond.
+const GONE_MS = 1_000;
+// After days of failing a minute is soon enough.
+const FAILING_MS = 60_000;
 // A broker election takes a few seconds; longer than this somebody should look.
 const RELAY_FAULT_LIMIT_MS = 10_000;
 
@@ -67,16 +95,66 @@ export class AppModule {
       box,
       generateSecret,
     };
+    this.watchWebhooks(runtime, {
+      ...webhookDeps,
+      health: new WebhookHealth(database),
+      disableAfterDays: config.disableAfterDays,
+    });
+    const redeliveryDeps = {
+      ...shared,
+      webhooks,
+      redeliveries: new RedeliveryStore(database),
+      outbox: new Outbox(database),
+      codec,
+      topics,
+    } satisfies RedeliveryDeps;
+    const events = new EventQueries(database);
+    const jobs = new JobStore(database);
+    const runner = new JobRunner({
+      ...shared,
+      jobs,
+      steps: {
+        redelivery: redeliveryStep(redeliveryDeps),
+        replay: replayStep({ ...redeliveryDeps, events, catalogue }),
+      },
+    });
+    runtime.onClose('jobs', () => runner.stop());
+    runner.start();
+    const jobDeps: JobDeps = {
+      ...shared,
+      jobs,
+      kickJobs: () => runner.kick(),
+      confirmAbove: config.confirmAbove,
+    };
+    const deadLetterDeps = {
+      ...shared,
+      letters: new DeadLetterStore(database),
+      outbox: new Outbox(database),
+      topics,
+    };
     const tokenDeps: TokenDeps = { ...shared, tokens, generateToken, hash };
     if (config.bootstrapToken) await ensureBootstrapToken(tokenDeps, config.bootstrapToken);
     this.sweepIdempotencyKeys(runtime, idempotency);
     return {
       module: AppModule,
-      controllers: [WebhooksController, DeliveriesController, EventTypesController, TokensController],
+      controllers: [
+        WebhooksController,
+        DeliveriesController,
+        RedeliveriesController,
+        ReplaysController,
+        DeadLettersController,
+        EventTypesController,
+        TokensController,
+      ],
       providers: [
         { provide: EventCatalogue, useValue: catalogue },
-        { provide: WEBHOOK_SCHEMAS, useValue: webhookSchemas(catalogue) },
+        { provide: WEBHOOK_SCHEMAS, useValue: webhookSchemas(catalogue, destinationPolicy(config)) },
         { provide: WEBHOOK_DEPS, useValue: webhookDeps },
+        { provide: REDELIVERY_DEPS, useValue: redeliveryDeps },
+        { provide: EventQueries, useValue: events },
+        { provide: JOB_DEPS, useValue: jobDeps },
+        { provide: JobReader, useValue: new JobReader({ jobs, log, webhooks }) },
+        { provide: DEAD_LETTER_DEPS, useValue: deadLettersDeps(deadLetterDeps, codec) },
         { provide: TOKEN_DEPS, useValue: tokenDeps },
         { provide: WebhookStore, useValue: webhooks },
         { provide: DeliveryQueries, useValue: new DeliveryQueries(database) },
@@ -126,16 +204,23 @@ export class AppModule {
     return relay;
   }
 
+  /** Switches off webhooks that are gone or fail for long. */
+  private static watchWebhooks({ log, onClose }: Runtime<ApiConfig>, deps: WatchDeps): void {
+    const onFault = (err: unknown): void => log.warn({ err }, 'webhook.not_watched');
+    const gone = repeat({ run: () => disableGone(deps), everyMs: GONE_MS, onFault });
+    const failing = repeat({ run: () => disableFailing(deps), everyMs: FAILING_MS, onFault });
+    onClose('webhook watch', () => Promise.all([gone.stop(), failing.stop()]));
+  }
+
   private static sweepIdempotencyKeys(
     { log, now, onClose }: Runtime<ApiConfig>,
     store: IdempotencyStore,
   ): void {
-    const timer = setInterval(() => {
-      store.deleteExpired(new Date(now())).then(
-        (keys) => log.debug({ keys }, 'idempotency.swept'),
-        (err: unknown) => log.warn({ err }, 'idempotency.sweep_failed'),
-      );
-    }, SWEEP_MS);
-    onClose('idempotency sweep', () => clearInterval(timer));
+    const sweep = repeat({
+      run: async () => log.debug({ keys: await store.deleteExpired(new Date(now())) }, 'idempotency.swept'),
+      everyMs: SWEEP_MS,
+      onFault: (err) => log.warn({ err }, 'idempotency.sweep_failed'),
+    });
+    onClose('idempotency sweep', () => sweep.stop());
   }
 }

@@ -1,4 +1,12 @@
-import { adminPort, commonConfig, databaseUrl, port, setting, type AppConfig } from '@dits/runtime';
+import {
+  adminPort,
+  commonConfig,
+  databaseUrl,
+  destinationConfig,
+  port,
+  setting,
+  type AppConfig,
+} from '@dits/runtime';
 import { SecretBox } from '@dits/signing';
 
 export const config = {
@@ -26,6 +34,7 @@ export const config = {
     secret: true,
     doc: 'A token with every scope, made sure of at start. One given before goes on working until it is deleted.',
   },
+  ...destinationConfig,
   publicUrl: {
     env: 'DITS_PUBLIC_URL',
     schema: setting.optional(setting.url('http:', 'https:')),
@@ -37,6 +46,20 @@ export const config = {
     default: '5000',
     unit: 'ms',
     doc: 'How long a change of a webhook waits to be on its topic before it is answered with 503. It takes some 10 ms; a broker election about 2 s.',
+  },
+  disableAfterDays: {
+    env: 'DITS_DISABLE_AFTER_DAYS',
+    schema: setting.integer(0, 365),
+    default: '5',
+    unit: 'days',
+    doc: 'A webhook whose deliveries have failed for so long without one success is switched off; 0: never. Several schedules of 23 hours fit in. Only days within DITS_HISTORY_DAYS of the recorder are known.',
+  },
+  confirmAbove: {
+    env: 'DITS_REPLAY_CONFIRM_ABOVE',
+    schema: setting.integer(0, 1_000_000_000),
+    default: '10000',
+    unit: 'deliveries',
+    doc: 'A redelivery or replay of more than these must say "confirm": true. A slip of the filter should not flood a receiver.',
   },
 };
 

@@ -1,12 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { HttpSender } from '@dits/http-delivery';
-import { connectProducer, followWebhooks, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
+import {
+  connectProducer,
+  destinationPolicy,
+  followWebhooks,
+  PoisonSink,
+  registerCodec,
+  type Runtime,
+} from '@dits/runtime';
 import { SecretBox } from '@dits/signing';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { AttemptDeps } from './attempt-delivery.js';
 import { ATTEMPT_DEPS, AttemptController } from './attempt.controller.js';
 import type { DispatcherConfig } from './config.js';
 import { DeliveryGate } from './delivery-gate.js';
+import { followRedeliveries } from './follow-redeliveries.js';
 import { createMetrics } from './metrics.js';
 import { OpenedSecrets } from './opened-secrets.js';
 
@@ -16,16 +24,28 @@ export class AppModule {
     const { config, log, now, topics } = runtime;
     const codec = await registerCodec(runtime);
     const producer = await connectProducer(runtime);
-    const { table, catchUp } = await followWebhooks(runtime, codec);
-    const sender = new HttpSender();
+    const [{ table, catchUp }, redeliveries] = await Promise.all([
+      followWebhooks(runtime, codec),
+      followRedeliveries(runtime, codec),
+    ]);
+    const sender = new HttpSender({
+      destinations: destinationPolicy(config),
+      egressProxy: config.egressProxy,
+    });
     runtime.onClose('http sender', () => sender.close());
+    runtime.health.register('egress proxy', () => {
+      const faultMs = sender.egressFaultMs;
+      return faultMs === null ? { ok: true } : { ok: false, detail: { fault_ms: Math.round(faultMs) } };
+    });
     const secrets = new OpenedSecrets(new SecretBox(config.secretKeys));
     const gate = new DeliveryGate({ maxInFlight: config.maxInFlight });
 
     const deps: AttemptDeps = {
       codec,
       webhooks: { find: (webhookId) => table.get(webhookId), catchUp },
+      redeliveries,
       secretsOf: (webhook, nowMs) => secrets.of(webhook, nowMs),
+      headersOf: (webhook) => secrets.headersOf(webhook),
       gate,
       send: (request) => sender.send(request),
       sendAll: (records) => producer.sendAll(records),

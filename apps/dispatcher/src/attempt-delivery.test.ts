@@ -13,7 +13,7 @@ import {
   type WebhookSnapshot,
 } from '@dits/contracts';
 import { parseTiers, type SendFailureKind, type SendResponse, type SendResult } from '@dits/domain';
-import type { SendRequest } from '@dits/http-delivery';
+import { EgressProxyFault, type SendRequest } from '@dits/http-delivery';
 import type { DecodedRecord, IncomingRecord, OutgoingRecord } from '@dits/kafka';
 import { verifyHubSignature } from '@dits/signing';
 import { aDelivery, aWebhook } from '@dits/testkit';
@@ -93,7 +93,9 @@ function aStage(o: {
   const deps: AttemptDeps = {
     codec,
     webhooks: { find: (id) => known.get(id), catchUp: async () => {} },
+    redeliveries: { newestOf: () => undefined, catchUp: async () => {} },
     secretsOf: () => ['a secret'],
+    headersOf: () => ({}),
     gate: new DeliveryGate({ maxInFlight: 10 }),
     async send(request) {
       sent.push(request);
@@ -107,7 +109,7 @@ function aStage(o: {
     tiers: parseTiers('15s,1m'),
     timeoutMs: 10_000,
     userAgent: 'Dits-Webhooks/0.0.0',
-    metrics: { attempted() {}, cancelled() {}, failed() {} },
+    metrics: { attempted() {}, cancelled() {}, replaced() {}, failed() {} },
     log: quiet,
     now: () => NOW_MS,
     random: () => 0.5,
@@ -151,6 +153,7 @@ describe('attemptDelivery', () => {
           event: 'push',
           accepted_at_ms: delivery.accepted_at_ms,
           attempt: 1,
+          redelivered_at_ms: null,
           schedule_attempt: 1,
           trigger: 'event',
           started_at_ms: NOW_MS,
@@ -349,11 +352,137 @@ describe('attemptDelivery', () => {
           event: 'push',
           accepted_at_ms: delivery.accepted_at_ms,
           attempt: 1,
+          redelivered_at_ms: null,
           cancelled_at_ms: NOW_MS,
           reason,
         },
       },
     ]);
+  });
+
+  describe('a delivery that was asked for again at 9:00', () => {
+    const asked = Date.parse('2026-11-25T09:00:00Z');
+    const waiting = { ...delivery, attempt: 3, schedule_attempt: 4, first_attempt_at_ms: asked - 1 };
+    const redeliveries = (catchUp = async () => {}) => ({ newestOf: () => asked, catchUp });
+
+    it.each([
+      ['the retry that waited', waiting],
+      ['the first attempt, when it has not been made', delivery],
+      ['what an earlier redelivery brought', { ...waiting, redelivered_at_ms: asked - 1 }],
+    ])('has %s dropped without a word', async (_, replaced) => {
+      const { attempt, sent, produced } = aStage({ webhook, deps: { redeliveries: redeliveries() } });
+      await attempt(recordOf(replaced));
+      expect([sent, produced]).toEqual([[], []]);
+    });
+
+    it('is attempted, and what follows from that says what it belongs to', async () => {
+      const again = { ...delivery, attempt: 3, trigger: 'redelivery' as const, redelivered_at_ms: asked };
+      const { attempt, produced } = aStage({
+        webhook,
+        results: [failure('refused')],
+        deps: { redeliveries: redeliveries() },
+      });
+      await attempt(recordOf(again));
+      expect(decoded(produced[0])).toMatchObject([
+        { record: { attempt: 3, schedule_attempt: 1, trigger: 'redelivery', redelivered_at_ms: asked } },
+        { record: { attempt: 4, schedule_attempt: 3, redelivered_at_ms: asked } },
+      ]);
+    });
+
+    it('gets no immediate retry of an attempt that was on its way', async () => {
+      let known: number | undefined;
+      const { attempt, sent } = aStage({
+        webhook,
+        results: [answer(500)],
+        deps: { redeliveries: { newestOf: () => known, catchUp: async () => void (known = asked) } },
+      });
+      await attempt(recordOf(delivery));
+      expect(sent).toHaveLength(1);
+    });
+
+    it('keeps the offset of a retry when nobody can say whether it was asked for again', async () => {
+      const fault = new KafkaFault('no end offsets');
+      const { attempt, sent } = aStage({
+        webhook,
+        deps: { redeliveries: redeliveries(() => Promise.reject(fault)) },
+      });
+      await expect(attempt(recordOf(waiting))).rejects.toBe(fault);
+      expect(sent).toEqual([]);
+    });
+  });
+
+  it.each<[string, number | null, number | null, string]>([
+    ['ends what was retried when it was switched off', NOW_MS - 2, NOW_MS - 1, 'cancelled'],
+    ['goes on with what came after it was switched on again', NOW_MS - 1, NOW_MS - 2, 'attempted'],
+    ['attempts what was never attempted', null, NOW_MS - 1, 'attempted'],
+    ['that was never switched off goes on', NOW_MS - 2, null, 'attempted'],
+  ])('a webhook %s', async (_, first_attempt_at_ms, deactivated_at_ms, entry) => {
+    const { attempt, produced } = aStage({ webhook: { ...webhook, deactivated_at_ms } });
+    await attempt(recordOf({ ...delivery, first_attempt_at_ms }));
+    expect(decoded(produced[0]).map(({ name }) => name)).toEqual([entry]);
+  });
+
+  it('ends a delivery to a forbidden destination at once, with a reason that names the rule', async () => {
+    const refused: SendResult = {
+      kind: 'forbidden_destination',
+      rule: 'private',
+      phase: 'dns',
+      message: 'the url must not lead to a private address (rule private)',
+      durationMs: 1,
+      phasesMs: { dns: 1 },
+      remoteAddress: null,
+    };
+    const { attempt, produced } = aStage({ webhook, results: [refused] });
+    await attempt(recordOf(delivery));
+    const [attempted, deadLettered, letter] = produced[0]!;
+    const reason = 'forbidden_destination_private';
+    expect(decoded([attempted!, deadLettered!])).toMatchObject([
+      {
+        record: {
+          outcome: 'rejected',
+          error_class: 'forbidden_destination',
+          error_message: refused.message,
+          remote_address: null,
+          next_step: 'failed',
+          failure_reason: reason,
+        },
+      },
+      { name: 'dead-lettered', record: { reason } },
+    ]);
+    expect(letter).toMatchObject({ topic: topics.deadLetters });
+  });
+
+  it('counts no attempt when a fault of ours has kept it from leaving', async () => {
+    const fault = new EgressProxyFault('the egress proxy answers 502 to CONNECT');
+    let faults = 2;
+    const { attempt, produced } = aStage({
+      webhook,
+      deps: { send: () => (faults-- > 0 ? Promise.reject(fault) : Promise.resolve(answer(200))) },
+    });
+    const record = recordOf(delivery);
+    await expect(attempt(record)).rejects.toBe(fault);
+    await expect(attempt(record)).rejects.toBe(fault);
+    expect(produced).toEqual([]);
+    await attempt(record);
+    expect(decoded(produced[0])).toMatchObject([{ record: { attempt: 1, outcome: 'delivered' } }]);
+  });
+
+  it('sends the headers of the webhook’s owner, and keeps their values out of what it writes', async () => {
+    const token = 'planted-token-of-the-receiver';
+    const own = { Authorization: `Bearer ${token}`, Accept: 'application/json' };
+    const echo = answer(200, {
+      headers: { 'content-type': 'application/json', 'x-got': `Bearer ${token}` },
+      body: Buffer.from(`{"authorization":"Bearer ${token}","token":"${token}","ü":"ÿ"}`),
+    });
+    const { attempt, sent, produced } = aStage({ webhook, results: [echo], deps: { headersOf: () => own } });
+    await attempt(recordOf(delivery));
+    expect(sent[0]!.headers).toMatchObject(own);
+    expect(decoded(produced[0])[0]!.record).toMatchObject({
+      request_headers: { ...sent[0]!.headers, Authorization: '***', Accept: '***' },
+      response_headers: { 'content-type': 'application/json', 'x-got': '***' },
+      response_body: Buffer.from('{"authorization":"***","token":"***","ü":"ÿ"}'),
+    });
+    for (const { value } of produced.flat()) expect(value!.includes(token)).toBe(false);
   });
 
   it('knows a webhook that was registered a moment ago', async () => {

@@ -5,6 +5,7 @@ import type { SendRequest } from '@dits/http-delivery';
 import { deadLetter, type Codec, type IncomingRecord, type Log, type OutgoingRecord } from '@dits/kafka';
 import type { DeliveryGate } from './delivery-gate.js';
 import { attemptedEntry, cancelledEntry, deadLetteredEntry } from './log-entries.js';
+import { maskedHeaders, maskedResult } from './masked.js';
 import type { AttemptMetrics } from './metrics.js';
 import { requestHeaders } from './request-headers.js';
 
@@ -13,8 +14,12 @@ export interface AttemptDeps {
   codec: Pick<Codec, 'encode' | 'decode'>;
   /** `catchUp` resolves when `find` knows every change made so far. */
   webhooks: { find(webhookId: string): WebhookSnapshot | undefined; catchUp(): Promise<void> };
+  /** When a delivery was last asked for again while an attempt waited, ms since 1970. `catchUp` as that of `webhooks`. */
+  redeliveries: { newestOf(deliveryId: string): number | undefined; catchUp(): Promise<void> };
   /** The secrets of a webhook that sign now, the current one first. */
   secretsOf: (webhook: WebhookSnapshot, nowMs: number) => string[];
+  /** The headers that the webhook's owner has put on each request, by name. */
+  headersOf: (webhook: WebhookSnapshot) => Readonly<Record<string, string>>;
   gate: DeliveryGate;
   send: (request: SendRequest) => Promise<SendResult>;
   /** Resolves when all are durable. */
@@ -66,7 +71,7 @@ export async function attemptDelivery(
   for (;;) {
     try {
       // One call: the entry and the next step get on the way together, and both are durable before the offset moves.
-      await deps.sendAll(end.records);
+      if (end.records.length > 0) await deps.sendAll(end.records);
     } catch (fault) {
       unwritten.set(record, end);
       throw fault;
@@ -91,7 +96,7 @@ async function attempt(
   deps: AttemptDeps,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const { webhooks, gate, timeoutMs, userAgent, now } = deps;
+  const { webhooks, redeliveries, gate, timeoutMs, userAgent, now } = deps;
   const leave = await gate.enter({
     webhookId: delivery.webhook_id,
     limit: () => webhooks.find(delivery.webhook_id)?.max_concurrency,
@@ -100,23 +105,48 @@ async function attempt(
   try {
     // As it is now: a change that was made before this attempt counts, also one the table has not read yet. Costs about
     // 2 ms, and one request to Kafka for all attempts that begin meanwhile.
-    await webhooks.catchUp();
+    // What has waited may have been asked for again; a first attempt has hardly had the time.
+    await Promise.all([webhooks.catchUp(), hasWaited(delivery) && redeliveries.catchUp()]);
+    if (isReplaced(delivery, deps)) return drop(delivery, deps);
     const webhook = webhooks.find(delivery.webhook_id);
-    if (!webhook?.active) return cancel(delivery, webhook, deps);
+    if (!webhook?.active || wasOffMeanwhile(delivery, webhook)) return cancel(delivery, webhook, deps);
 
     const startedAtMs = now();
+    const own = deps.headersOf(webhook);
     const headers = requestHeaders({
       delivery,
       secrets: deps.secretsOf(webhook, startedAtMs),
       nowMs: startedAtMs,
       userAgent,
+      own,
     });
     // Not broken off by the signal: the receiver may have acted on it, so its end is worth waiting for.
     const result = await deps.send({ url: webhook.url, headers, body: delivery.body, timeoutMs });
-    return decide({ delivery, webhook, record, headers, result, startedAtMs }, deps);
+    return decide({ delivery, webhook, record, headers, own, result, startedAtMs }, deps);
   } finally {
     leave();
   }
+}
+
+const hasWaited = ({ first_attempt_at_ms, deferrals }: Delivery): boolean =>
+  first_attempt_at_ms != null || deferrals > 0;
+
+/** True when a redelivery or replay that was asked for later makes the attempt in this one's place. */
+function isReplaced({ delivery_id, redelivered_at_ms }: Delivery, { redeliveries }: AttemptDeps): boolean {
+  const newestMs = redeliveries.newestOf(delivery_id);
+  return newestMs !== undefined && (redelivered_at_ms ?? -Infinity) < newestMs;
+}
+
+/** Ends a waiting attempt without a word in the history, which has had the redelivery's since it was asked for. */
+function drop(delivery: Delivery, { metrics, log }: AttemptDeps): AttemptEnd {
+  metrics.replaced();
+  log.info(idsOf(delivery), 'delivery.replaced');
+  return { records: [], again: null };
+}
+
+/** A webhook that is switched on again gets nothing by itself that was being retried when it was switched off. */
+function wasOffMeanwhile({ first_attempt_at_ms }: Delivery, webhook: WebhookSnapshot): boolean {
+  return first_attempt_at_ms != null && first_attempt_at_ms < (webhook.deactivated_at_ms ?? -Infinity);
 }
 
 function cancel(
@@ -142,12 +172,13 @@ function decide(
     webhook: WebhookSnapshot;
     record: IncomingRecord;
     headers: Record<string, string>;
+    own: Readonly<Record<string, string>>;
     result: SendResult;
     startedAtMs: number;
   },
   deps: AttemptDeps,
 ): AttemptEnd {
-  const { delivery, webhook, record, headers, result, startedAtMs } = made;
+  const { delivery, webhook, record, headers, own, result, startedAtMs } = made;
   const { codec, topics, tiers, metrics, log, now, random } = deps;
   const nowMs = now();
   const firstAttemptAtMs = delivery.first_attempt_at_ms ?? startedAtMs;
@@ -162,8 +193,8 @@ function decide(
   const entry = attemptedEntry({
     delivery,
     url: webhook.url,
-    headers,
-    result,
+    headers: maskedHeaders(headers, own),
+    result: maskedResult(result, own),
     outcome,
     step,
     startedAtMs,

@@ -1,5 +1,5 @@
 import { DEFAULT_RETRY_TIERS, parseTiers } from '@dits/domain';
-import { adminPort, commonConfig, setting, type AppConfig } from '@dits/runtime';
+import { adminPort, commonConfig, destinationConfig, setting, type AppConfig } from '@dits/runtime';
 import { SecretBox } from '@dits/signing';
 
 export const config = {
@@ -10,6 +10,13 @@ export const config = {
     schema: setting.parsed((text) => SecretBox.parseKeys(text)),
     secret: true,
     doc: "Keys that open the webhooks' secrets: <key id>:<base64 of 32 bytes>, several parted by commas. The api must have the same.",
+  },
+  ...destinationConfig,
+  egressProxy: {
+    env: 'DITS_EGRESS_PROXY',
+    schema: setting.optional(setting.url('http:')),
+    secret: true,
+    doc: 'HTTP proxy through which every delivery goes, by CONNECT, also to port 80: http://user:password@proxy:3128.',
   },
   retryTiers: {
     env: 'DITS_RETRY_TIERS',

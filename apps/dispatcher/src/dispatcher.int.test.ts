@@ -1,5 +1,8 @@
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { connect, type AddressInfo } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 import {
   bundledSchemas,
@@ -8,7 +11,7 @@ import {
   type Delivery,
   type WebhookSnapshot,
 } from '@dits/contracts';
-import { parseTiers } from '@dits/domain';
+import { DEFAULT_PORTS, parseAllowedDestinations, parsePorts, parseTiers } from '@dits/domain';
 import {
   applyTopics,
   BatchingProducer,
@@ -20,7 +23,15 @@ import {
   type IncomingRecord,
   type RunningConsumer,
 } from '@dits/kafka';
-import { createLogger, createRuntime, FaultFilter, KafkaStrategy, Lifecycle, NestLog } from '@dits/runtime';
+import {
+  createLogger,
+  createRuntime,
+  FaultFilter,
+  KafkaStrategy,
+  Lifecycle,
+  NestLog,
+  type HealthRegistry,
+} from '@dits/runtime';
 import { generateSecret, SecretBox, verifyHubSignature, verifyStandard } from '@dits/signing';
 import { aDelivery, aWebhook, services, startReceiver, uniquePrefix, type Receiver } from '@dits/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -47,6 +58,7 @@ describe('the dispatcher', () => {
   let producer: BatchingProducer;
   let reader: RunningConsumer;
   let stop: () => Promise<void>;
+  let health: HealthRegistry;
 
   beforeAll(async () => {
     await applyTopics({ kafka, prefix, replication: 1 });
@@ -78,7 +90,7 @@ describe('the dispatcher', () => {
   });
 
   /** The dispatcher in this process, wired as its main does; returns how to stop it. */
-  async function startDispatcher(): Promise<() => Promise<void>> {
+  async function startDispatcher(change: Partial<DispatcherConfig> = {}): Promise<() => Promise<void>> {
     const config: DispatcherConfig = {
       kafkaBrokers: [services().kafka],
       registryUrl: services().registry,
@@ -89,12 +101,18 @@ describe('the dispatcher', () => {
       startTimeoutMs: 30_000,
       adminPort: 0,
       secretKeys,
+      allowedDestinations: parseAllowedDestinations('127.0.0.0/8'),
+      allowedPorts: parsePorts(DEFAULT_PORTS),
+      httpsOnly: false,
+      egressProxy: undefined,
       retryTiers: parseTiers('15s,1m'),
       attemptTimeoutMs: 5_000,
       maxInFlight: 512,
+      ...change,
     };
     const lifecycle = new Lifecycle(log, () => undefined);
     const runtime = createRuntime({ name: 'dispatcher', config, log, lifecycle, now: Date.now });
+    ({ health } = runtime);
     const strategy = new KafkaStrategy({
       kafka: runtime.kafka,
       log,
@@ -296,11 +314,46 @@ describe('the dispatcher', () => {
     await Promise.all(deliveries.map((delivery) => writtenAbout(delivery, 1)));
     expect(receiver.requests).toHaveLength(200);
   });
+
+  it('counts no attempt that the egress proxy has kept from leaving, and is not ready meanwhile', async () => {
+    let isWorking = false;
+    const proxy = createServer().on('connect', ({ url }, client) => {
+      if (!isWorking) return void client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n');
+      const { hostname, port } = new URL(`http://${url}`);
+      const receiver = connect(Number(port), hostname, () => {
+        client.write('HTTP/1.1 200 Connection established\r\n\r\n');
+        client.pipe(receiver).pipe(client);
+      });
+      for (const [one, other] of [[client, receiver] as const, [receiver, client] as const]) {
+        one.on('error', () => {}).on('close', () => other.destroy());
+      }
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    await stop();
+    stop = await startDispatcher({
+      egressProxy: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    });
+    const isReady = async (): Promise<boolean> => (await health.report()).checks['egress proxy']!.ok;
+    const receiver = await aReceiver();
+    const delivery = await deliver(await register(receiver.url));
+    await until(async () => !(await isReady()), 'not ready');
+    isWorking = true;
+    const [entry] = await writtenAbout(delivery, 1);
+    expect(entry!.decoded).toMatchObject({
+      name: 'attempted',
+      record: { attempt: 1, outcome: 'delivered', remote_address: new URL(receiver.url).host },
+    });
+    expect([await isReady(), receiver.requests.length]).toEqual([true, 1]);
+    await stop();
+    stop = () => Promise.resolve();
+    proxy.close();
+  });
 });
 
-async function until(holds: () => boolean, what: string): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadlineMs = performance.now() + 20_000;
-  while (!holds()) {
+  while (!(await holds())) {
     if (performance.now() > deadlineMs) throw new Error(`not seen within 20 s: ${what}`);
     await pause(20);
   }

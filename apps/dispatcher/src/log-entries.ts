@@ -48,8 +48,16 @@ export function deadLetteredEntry(
 }
 
 function identity(delivery: Delivery) {
-  const { delivery_id, event_id, webhook_id, event, accepted_at_ms, attempt } = delivery;
-  return { delivery_id, event_id, webhook_id, event, accepted_at_ms, attempt };
+  const { delivery_id, event_id, webhook_id, event, accepted_at_ms, attempt, redelivered_at_ms } = delivery;
+  return {
+    delivery_id,
+    event_id,
+    webhook_id,
+    event,
+    accepted_at_ms,
+    attempt,
+    redelivered_at_ms: redelivered_at_ms ?? null,
+  };
 }
 
 function answerFields(result: SendResult) {

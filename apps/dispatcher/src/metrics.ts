@@ -7,6 +7,8 @@ import type { DeliveryGate } from './delivery-gate.js';
 export interface AttemptMetrics {
   attempted(made: { delivery: Delivery; result: SendResult; outcome: Outcome; startedAtMs: number }): void;
   cancelled(reason: 'webhook_deleted' | 'webhook_inactive'): void;
+  /** A waiting attempt was dropped for a redelivery's. */
+  replaced(): void;
   failed(reason: string): void;
 }
 
@@ -31,6 +33,10 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
     name: 'dits_deliveries_cancelled_total',
     help: 'Deliveries ended without an attempt, by reason.',
     labelNames: ['reason'],
+  });
+  const replaced = counter({
+    name: 'dits_deliveries_replaced_total',
+    help: 'Waiting attempts that were dropped because the delivery was asked for again.',
   });
   const deadLetters = counter({
     name: 'dits_dead_letters_total',
@@ -59,6 +65,7 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
       }
     },
     cancelled: (reason) => cancelled.inc({ reason }),
+    replaced: () => replaced.inc(),
     failed: (reason) => deadLetters.inc({ stage: 'dispatcher', reason }),
   };
 }

@@ -1,11 +1,12 @@
 import type { OutgoingRecord } from '@dits/kafka';
-import { HistoryPartitions, HistoryProjection, openDatabase } from '@dits/persistence';
+import { DeadLetterStore, HistoryPartitions, HistoryProjection, openDatabase } from '@dits/persistence';
 import { connectProducer, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { RecorderConfig } from './config.js';
 import { maintainHistory } from './maintain-history.js';
 import type { RecordDeps } from './record-batch.js';
-import { RECORD_DEPS, RecordController } from './record.controller.js';
+import type { DeadLetterDeps } from './record-dead-letters.js';
+import { DEAD_LETTER_DEPS, RECORD_DEPS, RecordController } from './record.controller.js';
 import { RecorderMetrics } from './recorder-metrics.js';
 
 // Days begin once a day, but a clock may be changed and a run may fail.
@@ -15,7 +16,7 @@ const MAINTAIN_EVERY_MS = 3_600_000;
 export class AppModule {
   static async wire(runtime: Runtime<RecorderConfig>): Promise<DynamicModule> {
     const { config, log, now, topics } = runtime;
-    // One batch at a time, and the maintenance.
+    // One batch of each stage at a time, and the maintenance.
     const database = await runtime.waitFor('the database', () =>
       openDatabase({ url: config.databaseUrl, poolSize: 3, applicationName: 'dits-recorder', log }),
     );
@@ -45,10 +46,15 @@ export class AppModule {
       log,
       now,
     };
+    const letters = new DeadLetterStore(database);
+    const deadLetterDeps: DeadLetterDeps = { add: (batch) => letters.add(batch, partitions), log };
     return {
       module: AppModule,
       controllers: [RecordController],
-      providers: [{ provide: RECORD_DEPS, useValue: deps }],
+      providers: [
+        { provide: RECORD_DEPS, useValue: deps },
+        { provide: DEAD_LETTER_DEPS, useValue: deadLetterDeps },
+      ],
     };
   }
 }

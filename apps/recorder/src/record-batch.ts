@@ -89,6 +89,7 @@ function logEntryOf(decoded: DecodedRecord): LogEntry {
     case 'cancelled':
       return decoded;
     case 'delivery':
+    case 'redelivery':
     case 'webhook':
       throw new PoisonRecordError(
         'wrong_type',

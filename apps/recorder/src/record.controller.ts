@@ -4,12 +4,17 @@ import type { StageOptions } from '@dits/runtime';
 import { Controller, Inject } from '@nestjs/common';
 import { EventPattern, Payload } from '@nestjs/microservices';
 import { recordBatch, type RecordDeps } from './record-batch.js';
+import { recordDeadLetters, type DeadLetterDeps } from './record-dead-letters.js';
 
 export const RECORD_DEPS = Symbol('RECORD_DEPS');
+export const DEAD_LETTER_DEPS = Symbol('DEAD_LETTER_DEPS');
 
 @Controller()
 export class RecordController {
-  constructor(@Inject(RECORD_DEPS) private readonly deps: RecordDeps) {}
+  constructor(
+    @Inject(RECORD_DEPS) private readonly deps: RecordDeps,
+    @Inject(DEAD_LETTER_DEPS) private readonly deadLetterDeps: DeadLetterDeps,
+  ) {}
 
   @EventPattern([topicNames().events, topicNames().deliveryLog], {
     mode: 'batch',
@@ -17,5 +22,16 @@ export class RecordController {
   } satisfies StageOptions)
   async record(@Payload() records: IncomingRecord[]): Promise<void> {
     await recordBatch(records, this.deps);
+  }
+
+  @EventPattern<string>(topicNames().deadLetters, {
+    mode: 'batch',
+    groupId: 'dits-recorder-dead-letters',
+    // A letter may be 2 MiB; a hundred of the common ones are some 500 kB.
+    maxBatchRecords: 100,
+    maxHeldBytes: 16 * 1024 * 1024,
+  } satisfies StageOptions)
+  async recordDeadLetters(@Payload() records: IncomingRecord[]): Promise<void> {
+    await recordDeadLetters(records, this.deadLetterDeps);
   }
 }

@@ -210,4 +210,52 @@ describe('the recorder', () => {
     expect(texts).toContain('dits-dead-letter-reason: not_avro');
     expect(texts).toContain('dits-dead-letter-stage: recorder');
   });
+
+  it('keeps every dead letter once, with what it says and the bytes of its original', async () => {
+    const stopFirst = await startRecorder();
+    const letter = (value: Buffer | null, headers: Record<string, string | Buffer>) => ({
+      topic: topics.deadLetters,
+      key: '123',
+      value,
+      headers,
+    });
+    const big = Buffer.alloc(2_000_000, 7);
+    await producer.sendAll([
+      letter(Buffer.from([0xff, 0]), {
+        trace: Buffer.from([1, 0xff]),
+        'dits-dead-letter-reason': 'unknown_schema',
+        'dits-dead-letter-error': 'the registry has no schema 7',
+        'dits-dead-letter-stage': 'router',
+        'dits-dead-letter-topic': topics.events,
+        'dits-dead-letter-partition': '2',
+        'dits-dead-letter-offset': '41',
+      }),
+      letter(null, {}),
+      letter(big, { 'dits-dead-letter-reason': 'too\0large' }),
+    ]);
+    const ours = `FROM dead_letters WHERE reason IN ('unknown_schema', 'unknown', 'too\uFFFDlarge', 'last')`;
+    await untilCount(`SELECT count(*) ${ours}`, 3);
+    const [read, unknown, large] = await database.query<Record<string, unknown>[]>(
+      `SELECT * ${ours} ORDER BY reason = 'unknown_schema' DESC, reason DESC`,
+    );
+    expect(read).toMatchObject({
+      stage: 'router',
+      error: 'the registry has no schema 7',
+      topic: topics.events,
+      partition: 2,
+      record_offset: 41,
+      key: Buffer.from('123'),
+      value: Buffer.from([0xff, 0]),
+      headers: { trace: 'Af8=' },
+      replays: 0,
+    });
+    expect(unknown).toMatchObject({ stage: 'unknown', topic: null, value: null, headers: {} });
+    expect((large!.value as Buffer).equals(big)).toBe(true);
+    await stopFirst();
+    const stopSecond = await startRecorder();
+    await producer.sendAll([letter(null, { 'dits-dead-letter-reason': 'last' })]);
+    await untilCount(`SELECT count(*) FROM dead_letters WHERE reason = 'last'`, 1);
+    expect(await database.query(`SELECT count(*) ${ours}`)).toEqual([{ count: 4 }]);
+    await stopSecond();
+  });
 });

@@ -13,9 +13,9 @@ export const config = {
   maxEventBytes: {
     env: 'DITS_MAX_EVENT_BYTES',
     schema: setting.integer(1_000, 100_000_000),
-    default: '1572864',
+    default: '2097152',
     unit: 'bytes',
-    doc: 'Larger event records are dead-lettered as too_large. 1.5 MiB: the gateway takes 1 MiB of JSON, which is less as Avro.',
+    doc: 'Larger event records are dead-lettered as too_large. 2 MiB: what the topic takes; the gateway takes 1 MiB of JSON, which is less as Avro.',
   },
 };
 

@@ -10,7 +10,7 @@ import {
   type WebhookSnapshot,
 } from '@dits/contracts';
 import { deliveryId } from '@dits/domain';
-import type { IncomingRecord, OutgoingRecord } from '@dits/kafka';
+import { replayHeaders, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { RecentEventIds } from './recent-event-ids.js';
 import { routeEvents, type RouteDeps } from './route-event.js';
@@ -269,6 +269,17 @@ describe('a repeated event', () => {
     await routeEvents([withId('e3', { lookback: true })], deps);
     await routeEvents([withId('e3')], deps);
     expect(routedIds()).toEqual(['e2']);
+  });
+
+  it('is no dead letter that was put back, though its original can be read by now; that is routed once', async () => {
+    const putBack = (number: number) =>
+      withId('e1', { headers: replayHeaders({}, { letterId: 'a-letter', number }) });
+    await routeEvents([withId('e1', { lookback: true })], deps);
+    await routeEvents([putBack(1), putBack(1)], deps);
+    await routeEvents([putBack(1)], deps);
+    expect(routedIds()).toEqual(['e1']);
+    await routeEvents([putBack(2), withId('e1')], deps);
+    expect(routedIds()).toEqual(['e1', 'e1']);
   });
 
   it('does not ask for webhooks for the sake of records read again', async () => {

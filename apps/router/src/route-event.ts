@@ -10,7 +10,7 @@ import {
   type WebhookSnapshot,
 } from '@dits/contracts';
 import { buildBody, deliveryId, ownerLoginOf, type EventScope } from '@dits/domain';
-import type { IncomingRecord, OutgoingRecord } from '@dits/kafka';
+import { replayOf, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
 import { OutgoingChunk } from './outgoing-chunk.js';
 import type { RecentEventIds } from './recent-event-ids.js';
 import { acceptToRoutedSeconds, deliveriesCreated, eventsRepeated, eventsRouted } from './route-metrics.js';
@@ -62,14 +62,16 @@ export async function routeEvents(
       const { type, event } = await readEvent(record, deps);
       const { partition } = record;
       const eventId = event.event_id;
-      const isRepeat = batchIds.has(`${partition}/${eventId}`) || deps.recentEventIds.has(partition, eventId);
+      const identity = identityOf(record, eventId);
+      const isRepeat =
+        batchIds.has(`${partition}/${identity}`) || deps.recentEventIds.has(partition, identity);
       if (!record.lookback && isRepeat) repeats.push({ record, eventId });
       if (!record.lookback && !isRepeat) {
         const routed = route({ record, name: type.event, event }, deps);
         for (const outgoing of recordsOf(routed, deps)) await chunk.add(outgoing);
         done.push(routed);
       }
-      batchIds.set(`${partition}/${eventId}`, { partition, eventId });
+      for (const id of [eventId, identity]) batchIds.set(`${partition}/${id}`, { partition, eventId: id });
     } catch (error) {
       if (!(error instanceof PoisonRecordError)) throw error;
       if (!record.lookback) poison.push({ record, error });
@@ -83,6 +85,15 @@ export async function routeEvents(
   for (const { partition, eventId } of batchIds.values()) deps.recentEventIds.add(partition, eventId);
   for (const routed of done) noteRouted(routed, deps);
   for (const repeat of repeats) noteRepeat(repeat, deps);
+}
+
+/**
+ * What a record must share with one before to be its repeat: the event id. A dead letter that was put back was not routed when
+ * it came first, but has been read since, by whoever looked back; only its own replay can be repeated.
+ */
+function identityOf(record: IncomingRecord, eventId: string): string {
+  const replay = replayOf(record);
+  return replay === null ? eventId : `${eventId}/${replay}`;
 }
 
 async function readEvent(

@@ -22,8 +22,28 @@ export function deliveryId({
   if (!Number.isInteger(acceptedAtMs) || acceptedAtMs < 0 || acceptedAtMs > MAX_48_BITS) {
     throw new RangeError(`no accept time: ${acceptedAtMs}`);
   }
-  const id = createHash('sha256').update(`${eventId}/${webhookId}`).digest().subarray(0, 16);
-  id.writeUIntBE(acceptedAtMs, 0, 6);
+  return derivedId(acceptedAtMs, `${eventId}/${webhookId}`);
+}
+
+/**
+ * The id of a record on the dead-letter topic: a UUIDv8 of its time (ms since 1970) and a hash of its place, made as a
+ * delivery's. Throws a `RangeError` when the time is out of range.
+ */
+export function deadLetterId({
+  atMs,
+  partition,
+  offset,
+}: {
+  atMs: number;
+  partition: number;
+  offset: bigint;
+}): string {
+  return derivedId(atMs, `dead-letter/${partition}/${offset}`);
+}
+
+function derivedId(atMs: number, text: string): string {
+  const id = createHash('sha256').update(text).digest().subarray(0, 16);
+  id.writeUIntBE(atMs, 0, 6);
   id[6] = 0x80 | (id[6]! & 0x0f); // version 8
   id[8] = 0x80 | (id[8]! & 0x3f); // variant 10
   const hex = id.toString('hex');

@@ -1,7 +1,16 @@
 export { buildBody } from './build-body.js';
 export { classify } from './classify.js';
 export type { Classification } from './classify.js';
-export { acceptedAtMsOfDeliveryId, dayOfDeliveryId, deliveryId } from './delivery-id.js';
+export { acceptedAtMsOfDeliveryId, dayOfDeliveryId, deadLetterId, deliveryId } from './delivery-id.js';
+export { refuseAddress, refuseText, refuseUrl } from './destination.js';
+export type { DestinationRule, Refusal } from './destination.js';
+export {
+  DEFAULT_PORTS,
+  parseAllowedDestinations,
+  parsePorts,
+  PUBLIC_DESTINATIONS,
+} from './destination-policy.js';
+export type { AllowedDestinations, DestinationPolicy } from './destination-policy.js';
 export { matchesPattern } from './event-pattern.js';
 export { nextStep } from './next-step.js';
 export type { AttemptFacts, Step } from './next-step.js';
@@ -13,6 +22,7 @@ export type {
   SendFailureKind,
   SendMeasures,
   SendPhase,
+  SendRefusal,
   SendResponse,
   SendResult,
 } from './send-result.js';

@@ -52,3 +52,49 @@ export function deadLetter({
     },
   };
 }
+
+/** A dead letter taken apart: what it says about itself, and the original as it was. */
+export interface ReadDeadLetter {
+  /** `unknown` when the letter does not say. */
+  stage: string;
+  /** `unknown` when the letter does not say. */
+  reason: string;
+  /** Empty when the letter does not say. */
+  error: string;
+  /** Where the original was read; null when the letter does not say. */
+  origin: { topic: string; partition: number; offset: number } | null;
+  /** The original's. */
+  headers: Record<string, Buffer>;
+}
+
+const PREFIX = 'dits-dead-letter-';
+const REPLAY_HEADER = `${PREFIX}replay`;
+
+/** The headers of an original that is put back: its own, and one that tells this replay from all other records. */
+export function replayHeaders(
+  original: Record<string, Buffer>,
+  replay: { letterId: string; number: number },
+): Record<string, Buffer> {
+  return { ...original, [REPLAY_HEADER]: Buffer.from(`${replay.letterId}/${replay.number}`) };
+}
+
+/** What tells the replay that a record belongs to from all others; null for a record that nobody has put back. */
+export function replayOf({ headers }: Pick<IncomingRecord, 'headers'>): string | null {
+  return headers[REPLAY_HEADER]?.toString() ?? null;
+}
+
+/** Reads what {@link deadLetter} wrote. Never fails: what is missing or wrong is unknown. */
+export function readDeadLetter({ headers }: Pick<IncomingRecord, 'headers'>): ReadDeadLetter {
+  const said = (name: string): string | undefined => headers[PREFIX + name]?.toString();
+  const topic = said('topic');
+  const partition = Number(said('partition') ?? NaN);
+  const offset = Number(said('offset') ?? NaN);
+  const isKnown = topic !== undefined && Number.isInteger(partition) && Number.isSafeInteger(offset);
+  return {
+    stage: said('stage') ?? 'unknown',
+    reason: said('reason') ?? 'unknown',
+    error: said('error') ?? '',
+    origin: isKnown ? { topic, partition, offset } : null,
+    headers: Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith(PREFIX))),
+  };
+}

@@ -32,7 +32,12 @@ describe('Outbox', () => {
 
   it('publishes bytes, tombstones and headers as they were written', async () => {
     const records: OutboxRecord[] = [
-      { topic: 'a', key: Buffer.from([0, 255]), value: Buffer.from([1, 0, 2]), headers: { h: 'v' } },
+      {
+        topic: 'a',
+        key: Buffer.from([0, 255]),
+        value: Buffer.from([1, 0, 2]),
+        headers: { h: 'v', b: Buffer.from([255, 0]) },
+      },
       { topic: 'b', key: null, value: null, headers: {} },
     ];
     await append(...records);

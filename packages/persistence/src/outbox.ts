@@ -7,7 +7,7 @@ export interface OutboxRecord {
   key: Buffer | null;
   /** Null: a tombstone. */
   value: Buffer | null;
-  headers?: Record<string, string>;
+  headers?: Record<string, string | Buffer>;
 }
 
 /** What waits in the outbox. */
@@ -22,7 +22,7 @@ interface Row {
   topic: string;
   key: Buffer | null;
   value: Buffer | null;
-  headers: Record<string, string>;
+  headers: Record<string, string | { base64: string }>;
 }
 
 // Any fixed number; every relay asks for the same.
@@ -39,16 +39,22 @@ export class Outbox {
 
   /** Adds records, in this order, as part of the transaction. */
   async append(tx: Transaction, records: OutboxRecord[]): Promise<void> {
-    await storing('writing the outbox', async () => {
-      for (const { topic, key, value, headers } of records) {
-        await tx.query('INSERT INTO outbox (topic, key, value, headers) VALUES ($1, $2, $3, $4)', [
-          topic,
-          key,
-          value,
-          JSON.stringify(headers ?? {}),
-        ]);
-      }
-    });
+    if (records.length === 0) return;
+    await storing('writing the outbox', () =>
+      tx.query(
+        `INSERT INTO outbox (topic, key, value, headers)
+         SELECT topic, key, value, headers
+         FROM unnest($1::text[], $2::bytea[], $3::bytea[], $4::jsonb[]) WITH ORDINALITY
+           AS given (topic, key, value, headers, place)
+         ORDER BY place`,
+        [
+          records.map(({ topic }) => topic),
+          records.map(({ key }) => key),
+          records.map(({ value }) => value),
+          records.map(({ headers }) => JSON.stringify(storedHeaders(headers ?? {}))),
+        ],
+      ),
+    );
   }
 
   /**
@@ -70,7 +76,9 @@ export class Outbox {
           [limit],
         );
         if (rows.length === 0) return 0;
-        await publish(rows.map(({ topic, key, value, headers }) => ({ topic, key, value, headers })));
+        await publish(
+          rows.map(({ topic, key, value, headers }) => ({ topic, key, value, headers: headersOf(headers) })),
+        );
         await tx.query('DELETE FROM outbox WHERE id = ANY($1::bigint[])', [rows.map(({ id }) => id)]);
         return rows.length;
       }),
@@ -88,4 +96,23 @@ export class Outbox {
       return row!;
     });
   }
+}
+
+// JSON has no bytes, and a header need not be text.
+function storedHeaders(headers: Record<string, string | Buffer>): Row['headers'] {
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : { base64: value.toString('base64') },
+    ]),
+  );
+}
+
+function headersOf(stored: Row['headers']): Record<string, string | Buffer> {
+  return Object.fromEntries(
+    Object.entries(stored).map(([name, value]) => [
+      name,
+      typeof value === 'string' ? value : Buffer.from(value.base64, 'base64'),
+    ]),
+  );
 }

@@ -30,6 +30,28 @@ export class WebhookStore {
     );
   }
 
+  /** A webhook of any scope. */
+  async findById(id: string): Promise<Webhook | null> {
+    return storing('reading the webhook', () => this.database.manager.findOneBy(Webhook, { id }));
+  }
+
+  /** A webhook of any scope, locked as by {@link lock}. */
+  async lockById(tx: Transaction, id: string): Promise<Webhook | null> {
+    return storing('locking the webhook', () =>
+      tx.findOne(Webhook, { where: { id }, lock: { mode: 'pessimistic_write' } }),
+    );
+  }
+
+  /** The active webhooks of a scope whose `events` hold exactly this text. */
+  async naming(tx: Transaction, scope: WebhookScope, event: string): Promise<Webhook[]> {
+    return storing('reading the webhooks', () =>
+      this.inScope(tx, scope)
+        .andWhere('webhook.active AND :event = ANY (webhook.events)', { event })
+        .orderBy('webhook.id', 'ASC')
+        .getMany(),
+    );
+  }
+
   /** Stores a webhook that {@link lock} gave, with its changes. */
   async update(tx: Transaction, webhook: Webhook): Promise<void> {
     const { id, ...columns } = webhook;

@@ -6,6 +6,7 @@ export { adminPort, commonConfig, databaseUrl, port } from './common-config.js';
 export type { CommonConfig } from './common-config.js';
 export { configHelp, describeConfig, readConfig } from './config.js';
 export type { ConfigField, ConfigFields, ConfigOf } from './config.js';
+export { destinationConfig, destinationPolicy } from './destination-config.js';
 export { FaultFilter } from './fault-filter.js';
 export { followWebhooks } from './follow-webhooks.js';
 export type { FollowedWebhooks } from './follow-webhooks.js';

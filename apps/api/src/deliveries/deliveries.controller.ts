@@ -1,5 +1,4 @@
 import { DeliveryQueries, isDeliveryId, WebhookStore, type WebhookScope } from '@dits/persistence';
-import { ProblemException } from '@dits/runtime';
 import { Controller, Get, Inject, Param, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { afterOf, cursorAfter, sendPage, type PageBody } from '../http/page.js';
@@ -10,6 +9,7 @@ import { deliveryDetailExample, deliveryExample, pageExample } from '../openapi/
 import { noWebhook } from '../webhooks/webhook-deps.js';
 import { WebhookId } from '../webhooks/webhook-id.js';
 import {
+  noDelivery,
   presentDelivery,
   presentDetail,
   type DeliveryBody,
@@ -76,10 +76,7 @@ export class DeliveriesController {
     await this.mustExist(scope, id);
     const detail = await this.deliveries.get(id, deliveryId);
     if (detail) return presentDetail(detail);
-    throw new ProblemException(404, {
-      detail: `There is no delivery ${deliveryId} of webhook ${id}.`,
-      code: 'delivery_not_found',
-    });
+    throw noDelivery(id, deliveryId);
   }
 
   private async mustExist(scope: WebhookScope, id: string): Promise<void> {

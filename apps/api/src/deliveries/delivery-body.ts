@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { AttemptRow, DeliveryDetail, DeliveryRow } from '@dits/persistence';
+import { ProblemException } from '@dits/runtime';
 import { z } from 'zod';
 
 /** Statuses as the API names them, by how they are stored. */
@@ -34,6 +35,9 @@ export const deliveryBody = z
     trigger: z.string().nullable().meta({ description: '`event`, `redelivery`, `replay` or `ping`.' }),
     deferrals: z.number().int().meta({ description: 'Times it was put off without an attempt.' }),
     accepted_at: time.meta({ description: 'When the event was accepted.' }),
+    redelivered_at: time.nullable().meta({
+      description: 'When the newest redelivery or replay was asked for; null: none was.',
+    }),
     completed_at: time.nullable(),
     updated_at: time,
   })
@@ -109,6 +113,7 @@ export function presentDelivery(row: DeliveryRow): DeliveryBody {
     trigger: row.trigger,
     deferrals: row.deferrals,
     accepted_at: row.acceptedAt.toISOString(),
+    redelivered_at: timeText(row.redeliveredAt),
     completed_at: timeText(row.completedAt),
     updated_at: row.updatedAt.toISOString(),
   };
@@ -121,6 +126,14 @@ export function presentDetail({ delivery, body, attempts }: DeliveryDetail): Del
     request: { headers: attempts.at(-1)?.requestHeaders ?? {}, body: body?.toString('utf8') ?? null },
     attempts: attempts.map(presentAttempt),
   };
+}
+
+/** The 404 of a delivery that the webhook does not have. */
+export function noDelivery(webhookId: string, deliveryId: string): ProblemException {
+  return new ProblemException(404, {
+    detail: `There is no delivery ${deliveryId} of webhook ${webhookId}.`,
+    code: 'delivery_not_found',
+  });
 }
 
 function presentAttempt(row: AttemptRow): z.output<typeof attemptBody> {

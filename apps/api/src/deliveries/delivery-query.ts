@@ -1,14 +1,13 @@
 import type { DeliveryFilter, DeliveryStatus } from '@dits/persistence';
 import { z } from 'zod';
-import { time } from '../http/fields.js';
+import { inOrder, time } from '../http/fields.js';
 import { pageQuery } from '../http/page.js';
 import { STATUS_NAMES } from './delivery-body.js';
 
 const names = Object.values(STATUS_NAMES).join(', ');
 
-/** The query parameters of the list of deliveries. */
-export const deliveryQuery = z.strictObject({
-  ...pageQuery,
+/** Which deliveries: the same words in the list's query and in a redelivery's body. */
+export const deliveryFilter = {
   status: z
     .string()
     .transform((text) => text.toLowerCase())
@@ -27,7 +26,10 @@ export const deliveryQuery = z.strictObject({
     .enum(['1xx', '2xx', '3xx', '4xx', '5xx', 'none'])
     .optional()
     .meta({ description: 'What the last attempt got: a class of status codes, or no answer at all.' }),
-});
+};
+
+/** The query parameters of the list of deliveries. */
+export const deliveryQuery = inOrder(z.strictObject({ ...pageQuery, ...deliveryFilter }));
 
 /** The filter that the parameters make. */
 export function filterOf({
@@ -36,7 +38,7 @@ export function filterOf({
   since,
   until,
   response,
-}: z.output<typeof deliveryQuery>): DeliveryFilter {
+}: Pick<z.output<typeof deliveryQuery>, keyof typeof deliveryFilter>): DeliveryFilter {
   return {
     ...(status && { status }),
     ...(event && { event }),

@@ -51,3 +51,14 @@ export const time = z
     'must be an RFC 3339 time such as 2026-11-25T09:12:14Z',
   )
   .transform((value) => new Date(value));
+
+/** Adds the check that `since` comes before `until`. */
+export function inOrder<T extends z.ZodType<{ since?: Date | undefined; until?: Date | undefined }>>(
+  fields: T,
+): T {
+  return fields.superRefine(({ since, until }, context) => {
+    if (since && until && since >= until) {
+      context.addIssue({ code: 'custom', path: ['until'], message: 'must be later than since' });
+    }
+  });
+}

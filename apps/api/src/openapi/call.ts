@@ -19,14 +19,19 @@ export interface CallOptions {
   query?: QuerySchema;
   /** True: `Idempotency-Key` is understood. */
   isIdempotent?: boolean;
-  ok: {
-    status: number;
-    description: string;
-    schema?: SchemaName;
-    example?: object;
-    headers?: Record<string, string>;
-  };
+  ok: CallAnswer;
+  /** Another way to succeed. */
+  also?: CallAnswer;
   problems?: number[];
+}
+
+/** An answer that is no problem. */
+export interface CallAnswer {
+  status: number;
+  description: string;
+  schema?: SchemaName;
+  example?: object;
+  headers?: Record<string, string>;
 }
 
 /** Declares a handler as a call of the API. */
@@ -42,6 +47,7 @@ export function Call(o: CallOptions): MethodDecorator {
       tags: [o.tag],
     }),
     okResponse(o.ok),
+    ...(o.also ? [okResponse(o.also)] : []),
     ...[401, 403, ...(o.problems ?? []), 500, 503].map((status) => problemResponse(status)),
   ];
   if (o.body) {
@@ -75,7 +81,7 @@ export function refOf(name: SchemaName): string {
   return `#/components/schemas/${name}`;
 }
 
-function okResponse({ status, description, schema, example, headers }: CallOptions['ok']): MethodDecorator {
+function okResponse({ status, description, schema, example, headers }: CallAnswer): MethodDecorator {
   return ApiResponse({
     status,
     description,

@@ -30,6 +30,16 @@ const PARAMETERS: Record<string, { description: string; schema: object; example:
     schema: { type: 'string', format: 'uuid' },
     example: '019aba1d-0a44-8e21-b3c4-5d6e7f809112',
   },
+  job: {
+    description: 'Id of the job.',
+    schema: { type: 'string', format: 'uuid' },
+    example: '019aba4d-7c20-7a11-9d3e-5f60718293a4',
+  },
+  letter: {
+    description: 'Id of the dead letter.',
+    schema: { type: 'string', format: 'uuid' },
+    example: '019aba1d-0a44-8c0f-9e21-6a7b8c9d0e1f',
+  },
   token: {
     description: 'Id of the token (not the token itself).',
     schema: { type: 'string', format: 'uuid' },
@@ -52,6 +62,8 @@ export function openApiDocument(
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A token of POST /v1/tokens.' })
     .addTag('Webhooks', 'Receivers, of one repository or of all repositories of an owner.')
     .addTag('Deliveries', 'What was posted to a webhook, and what came back.')
+    .addTag('Redelivery', 'Deliveries made again, one or many, and past events matched again.')
+    .addTag('Dead letters', 'For operators: what could not be read or delivered.')
     .addTag('Event types', 'What webhooks can ask for.')
     .addTag('Tokens', 'Who may call this API.');
   const document = SwaggerModule.createDocument(app, builder.build());
@@ -75,7 +87,10 @@ function completePath(path: string, operations: Record<string, Operation>): void
     operation.parameters = [...inPath, ...others];
     // One handler serves both kinds of webhooks; names of operations must differ.
     if (operation.operationId && names.includes('login')) {
-      operation.operationId = operation.operationId.replace(/Webhook|Deliver|Secret/, 'Owner$&');
+      operation.operationId = operation.operationId.replace(
+        /Webhook|Deliver|Secret|Redeliver|Replay/,
+        'Owner$&',
+      );
     }
   }
 }

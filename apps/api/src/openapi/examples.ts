@@ -1,7 +1,9 @@
 import { bundledSchemas } from '@dits/contracts';
+import type { DeadLetterBody, DeadLetterDetailBody } from '../dead-letters/dead-letter-body.js';
 import type { DeliveryBody, DeliveryDetailBody } from '../deliveries/delivery-body.js';
 import type { EventTypeBody } from '../event-types/event-type-body.js';
 import type { PageBody } from '../http/page.js';
+import type { DryRunBody, JobBody } from '../jobs/job-body.js';
 import type { TokenBody, TokenWithSecretBody } from '../tokens/token-body.js';
 import type { PingBody } from '../webhooks/ping-webhook.js';
 import type { WebhookBody, WebhookWithSecretBody } from '../webhooks/webhook-body.js';
@@ -27,6 +29,8 @@ export const webhookExample: WebhookBody = {
   events: ['push', 'repo.created'],
   active: true,
   disabled_reason: null,
+  deactivated_at: null,
+  headers: { Authorization: '***' },
   retry_statuses: [],
   max_concurrency: null,
   rate_limit_per_second: null,
@@ -58,9 +62,46 @@ export const deliveryExample: DeliveryBody = {
   trigger: 'event',
   deferrals: 0,
   accepted_at: '2026-11-25T09:13:00.000Z',
+  redelivered_at: null,
   completed_at: '2026-11-25T09:13:00.031Z',
   updated_at: '2026-11-25T09:13:00.031Z',
 };
+
+export const redeliveredExample: DeliveryBody = {
+  ...deliveryExample,
+  status: 'Pending',
+  trigger: 'redelivery',
+  redelivered_at: '2026-11-25T10:00:00.000Z',
+  completed_at: null,
+  updated_at: '2026-11-25T10:00:00.000Z',
+};
+
+export const jobExample: JobBody = {
+  id: '019aba4d-7c20-7a11-9d3e-5f60718293a4',
+  webhook_id: webhookId,
+  state: 'running',
+  matched: 1200,
+  redelivered: 350,
+  expired: 0,
+  filter: { status: 'failed', since: '2026-11-25T00:00:00.000Z', until: '2026-11-25T10:00:00.000Z' },
+  rate_per_second: 100,
+  cancelled_because: null,
+  created_at: '2026-11-25T10:00:00.000Z',
+  updated_at: '2026-11-25T10:00:03.500Z',
+  finished_at: null,
+};
+
+export const replayJobExample: JobBody = {
+  ...jobExample,
+  filter: {
+    events: ['push'],
+    since: '2026-11-25T00:00:00.000Z',
+    until: '2026-11-25T10:00:00.000Z',
+    missed_only: false,
+  },
+};
+
+export const dryRunExample: DryRunBody = { dry_run: true, matched: 1200 };
 
 const requestHeaders = {
   'content-type': 'application/json',
@@ -98,9 +139,37 @@ export const deliveryDetailExample: DeliveryDetailBody = {
   ],
 };
 
+export const deadLetterExample: DeadLetterBody = {
+  id: '019aba1d-0a44-8c0f-9e21-6a7b8c9d0e1f',
+  dead_lettered_at: '2026-11-25T09:13:00.000Z',
+  stage: 'router',
+  reason: 'not_avro',
+  error: 'does not begin with the byte 0 of the Confluent wire format',
+  topic: 'dits.events',
+  partition: 3,
+  offset: 4711,
+  key: '123',
+  value_bytes: 8,
+  replayed_at: null,
+  replays: 0,
+};
+
+export const deadLetterDetailExample: DeadLetterDetailBody = {
+  ...deadLetterExample,
+  key_base64: 'MTIz',
+  value_base64: 'bm90IGF2cm8=',
+  headers: {
+    traceparent: { text: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', base64: 'MDAt…' },
+  },
+  decoded: null,
+  decode_error: 'does not begin with the byte 0 of the Confluent wire format',
+  schema_id: null,
+};
+
 export const eventTypeExample: EventTypeBody = {
   name: 'push',
   description: push.schema.doc,
+  internal: false,
   schema: { type: 'record', name: push.schema.name, namespace: push.schema.namespace, fields: [] },
   example: push.example,
 };

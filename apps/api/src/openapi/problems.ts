@@ -15,9 +15,16 @@ const PROBLEMS: Record<number, { description: string; detail: string; code?: str
   },
   404: { description: 'It does not exist, or not for this token.', detail: 'There is nothing here.' },
   409: {
-    description: 'A request with this Idempotency-Key is in progress.',
+    description:
+      'A request with this Idempotency-Key is in progress, or what it is about does not allow it now: `code` says which.',
     detail: 'A request with this Idempotency-Key is in progress.',
     code: 'request_in_progress',
+  },
+  410: {
+    description: 'It is no longer kept; `detail` says what.',
+    detail:
+      'The body of event 019aba1d-0a3f-7b02-8a4e-0c1d2e3f4a5b is no longer kept, so it can not be delivered again.',
+    code: 'body_expired',
   },
   413: { description: 'The body is larger than 256 KiB.', detail: 'The body is too large.' },
   415: { description: 'The body is not application/json.', detail: 'The body must be application/json.' },

@@ -1,7 +1,14 @@
 import type { EventCatalogue } from '@dits/contracts';
+import { PUBLIC_DESTINATIONS } from '@dits/domain';
 import { z } from 'zod';
+import { deadLetterBody, deadLetterDetailBody } from '../dead-letters/dead-letter-body.js';
+import { deadLetterReplay } from '../dead-letters/dead-letter-fields.js';
+import { deadLetterReplayBody } from '../dead-letters/replay-dead-letters.js';
 import { deliveryBody, deliveryDetailBody } from '../deliveries/delivery-body.js';
 import { eventTypeBody } from '../event-types/event-type-body.js';
+import { dryRunBody, jobBody } from '../jobs/job-body.js';
+import { redeliveryCreate } from '../redeliveries/redelivery-fields.js';
+import { replayCreate } from '../replays/replay-fields.js';
 import { tokenBody, tokenWithSecretBody } from '../tokens/token-body.js';
 import { tokenCreate } from '../tokens/token-fields.js';
 import { pingBody } from '../webhooks/ping-webhook.js';
@@ -38,6 +45,13 @@ const answers = {
   Delivery: deliveryBody,
   DeliveryPage: page(deliveryBody),
   DeliveryDetail: deliveryDetailBody,
+  Job: jobBody,
+  JobPage: page(jobBody),
+  DryRun: dryRunBody,
+  DeadLetter: deadLetterBody,
+  DeadLetterPage: page(deadLetterBody),
+  DeadLetterDetail: deadLetterDetailBody,
+  DeadLettersReplayed: deadLetterReplayBody,
   EventType: eventTypeBody,
   EventTypes: z.object({ data: z.array(eventTypeBody) }),
   Token: tokenBody,
@@ -46,8 +60,16 @@ const answers = {
 };
 
 const requests = (catalogue: EventCatalogue) => {
-  const { create, patch, rotate } = webhookSchemas(catalogue);
-  return { WebhookCreate: create, WebhookChange: patch, SecretRotation: rotate, TokenCreate: tokenCreate };
+  const { create, patch, rotate } = webhookSchemas(catalogue, PUBLIC_DESTINATIONS);
+  return {
+    WebhookCreate: create,
+    WebhookChange: patch,
+    SecretRotation: rotate,
+    RedeliveryCreate: redeliveryCreate,
+    ReplayCreate: replayCreate(catalogue),
+    DeadLetterReplay: deadLetterReplay,
+    TokenCreate: tokenCreate,
+  };
 };
 
 /** Names of the schemas in the document. */

@@ -3,6 +3,7 @@ import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { presentWebhook, type WebhookBody, type WebhookWithSecretBody } from './webhook-body.js';
 import { noWebhook, snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
+import { sealHeaders } from './webhook-headers.js';
 import type { RotateFields, WebhookPatchFields } from './webhook-fields.js';
 
 interface Target {
@@ -22,9 +23,11 @@ export async function changeWebhook(
     locked.url = fields.url ?? locked.url;
     locked.events = fields.events ?? locked.events;
     locked.retryStatuses = fields.retry_statuses ?? locked.retryStatuses;
+    if (fields.headers !== undefined) locked.headers = sealHeaders(deps.box, id, fields.headers);
     if (fields.max_concurrency !== undefined) locked.maxConcurrency = fields.max_concurrency;
     if (fields.rate_limit_per_second !== undefined) locked.rateLimitPerSecond = fields.rate_limit_per_second;
     if (fields.active !== undefined) {
+      if (locked.active && !fields.active) locked.deactivatedAt = new Date(deps.now());
       locked.active = fields.active;
       locked.disabledReason = null;
     }

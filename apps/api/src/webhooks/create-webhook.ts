@@ -3,6 +3,7 @@ import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pathOf } from '../http/scope.js';
 import { presentWebhook, type WebhookWithSecretBody } from './webhook-body.js';
+import { sealHeaders } from './webhook-headers.js';
 import { snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
 import type { WebhookCreateFields } from './webhook-fields.js';
 
@@ -24,7 +25,9 @@ export async function createWebhook(
     events: o.fields.events,
     active: o.fields.active,
     disabledReason: null,
+    deactivatedAt: null,
     secrets: [{ sealed: deps.box.seal(secret, id), expires_at_ms: null }],
+    headers: sealHeaders(deps.box, id, o.fields.headers),
     retryStatuses: o.fields.retry_statuses,
     maxConcurrency: o.fields.max_concurrency,
     rateLimitPerSecond: o.fields.rate_limit_per_second,

@@ -1,5 +1,6 @@
 import type { Webhook } from '@dits/persistence';
 import { z } from 'zod';
+import { maskHeaders } from './webhook-headers.js';
 
 const time = z.iso.datetime().meta({ example: '2026-11-25T09:12:14.000Z' });
 
@@ -15,7 +16,16 @@ export const webhookBody = z
     events: z.array(z.string()).meta({ example: ['push', 'repo.created'] }),
     active: z.boolean(),
     disabled_reason: z.string().nullable().meta({
-      description: 'Why the service turned it off (`gone`: the receiver answered 410); null otherwise.',
+      description:
+        'Why the service turned it off: `gone`, the receiver answered 410; `failing`, no delivery succeeded for days; null otherwise.',
+    }),
+    deactivated_at: time.nullable().meta({
+      description:
+        'When it was last switched off, by whomever; null: never. A replay from then on brings what it missed.',
+    }),
+    headers: z.record(z.string(), z.string()).meta({
+      description: 'Headers on each request, by name; values are never shown.',
+      example: { Authorization: '***' },
     }),
     retry_statuses: z.array(z.number().int()).meta({ example: [408, 429] }),
     max_concurrency: z.number().int().nullable(),
@@ -52,6 +62,8 @@ export function presentWebhook(webhook: Webhook, nowMs: number): WebhookBody {
     events: webhook.events,
     active: webhook.active,
     disabled_reason: webhook.disabledReason,
+    deactivated_at: webhook.deactivatedAt?.toISOString() ?? null,
+    headers: maskHeaders(webhook.headers),
     retry_statuses: webhook.retryStatuses,
     max_concurrency: webhook.maxConcurrency,
     rate_limit_per_second: webhook.rateLimitPerSecond,

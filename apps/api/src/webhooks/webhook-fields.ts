@@ -1,6 +1,8 @@
 import type { EventCatalogue } from '@dits/contracts';
+import type { DestinationPolicy } from '@dits/domain';
 import { z } from 'zod';
 import { distinct, integer } from '../http/fields.js';
+import { webhookHeaderProblems } from './webhook-headers.js';
 import { webhookSecretProblem } from './webhook-secret.js';
 import { webhookUrlProblem } from './webhook-url.js';
 
@@ -15,9 +17,10 @@ export type RotateFields = z.output<WebhookSchemas['rotate']>;
 export const WEBHOOK_SCHEMAS = Symbol('WEBHOOK_SCHEMAS');
 
 /** What a user may send about a webhook; the known events come from the catalogue. */
-export function webhookSchemas(catalogue: EventCatalogue) {
-  const url = checked(webhookUrlProblem).meta({
-    description: 'Where deliveries are posted: http or https, no user name or password.',
+export function webhookSchemas(catalogue: EventCatalogue, destinations: DestinationPolicy) {
+  const url = checked((text) => webhookUrlProblem(text, destinations)).meta({
+    description:
+      'Where deliveries are posted: http or https on the public internet, no user name or password. What is refused is named by its rule.',
     format: 'uri',
     maxLength: 2048,
     example: 'https://your-app.com/webhook',
@@ -38,6 +41,20 @@ export function webhookSchemas(catalogue: EventCatalogue) {
     maxLength: 512,
     example: 'your_webhook_secret',
   });
+  const headers = z
+    .custom<Record<string, string>>()
+    .superRefine((json, context) => {
+      for (const { name, message } of webhookHeaderProblems(json))
+        context.addIssue({ code: 'custom', path: name === undefined ? [] : [name], message });
+    })
+    .meta({
+      description:
+        'Headers to put on each request, such as `Authorization`: at most 20, names and values together at most 8 KiB. Values are stored encrypted and never shown again. Replaces all that were there.',
+      type: 'object',
+      additionalProperties: { type: 'string' },
+      maxProperties: 20,
+      example: { Authorization: 'Bearer receivers-own-token' },
+    });
   const active = z.boolean().meta({ description: 'False: no deliveries.' });
   const retry_statuses = distinct(integer({ min: 400, max: 499 }), 100).meta({
     description: '4xx status codes that are tried again instead of counting as failed.',
@@ -54,13 +71,23 @@ export function webhookSchemas(catalogue: EventCatalogue) {
     url,
     events,
     secret: secret.optional(),
+    headers: headers.default({}),
     active: active.default(true),
     retry_statuses: retry_statuses.default([]),
     max_concurrency: max_concurrency.default(null),
     rate_limit_per_second: rate_limit_per_second.default(null),
   });
   const patch = z
-    .strictObject({ url, events, secret, active, retry_statuses, max_concurrency, rate_limit_per_second })
+    .strictObject({
+      url,
+      events,
+      secret,
+      headers,
+      active,
+      retry_statuses,
+      max_concurrency,
+      rate_limit_per_second,
+    })
     .partial();
   const rotate = z.strictObject({
     secret: secret.optional(),
@@ -73,7 +100,7 @@ export function webhookSchemas(catalogue: EventCatalogue) {
 
 function eventProblem(name: string, catalogue: EventCatalogue): string | null {
   if (catalogue.isPattern(name)) return null;
-  const known = catalogue.all.map(({ event }) => event).join(', ');
+  const known = [...catalogue.all, ...catalogue.internal].map(({ event }) => event).join(', ');
   return `is not a known event, a group.* of known events, or *; known are ${known}`;
 }
 

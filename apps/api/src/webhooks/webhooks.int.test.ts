@@ -36,6 +36,8 @@ describe('webhooks over HTTP', () => {
         owner_login: null,
         ...SEED,
         disabled_reason: null,
+        deactivated_at: null,
+        headers: {},
         retry_statuses: [],
         max_concurrency: null,
         rate_limit_per_second: null,
@@ -103,6 +105,7 @@ describe('webhooks over HTTP', () => {
         events: ['*'],
         rate_limit_per_second: null,
         version: 2,
+        deactivated_at: changed.updated_at,
         updated_at: changed.updated_at,
       },
     });
@@ -110,6 +113,54 @@ describe('webhooks over HTTP', () => {
     expect(snapshot).toMatchObject({ active: false, events: ['*'] });
     expect(secretsOf(json.id, snapshot.secrets)).toEqual(['your_webhook_secret']);
     expect((await api.call('PATCH', headers.location!, { body: {} })).json).toEqual(changed);
+  });
+
+  it('shows names of headers and never a value, and hands them on sealed for this webhook', async () => {
+    const headers = { Authorization: 'Bearer planted-header-value', 'X-Env': 'planted-header-value-2' };
+    const { headers: answered, json, text } = await create({ ...SEED, headers });
+    expect(json.headers).toEqual({ Authorization: '***', 'X-Env': '***' });
+    const snapshot = await lastSnapshot(json.id, 1);
+    const opened = snapshot.headers.map((header: { name: string; sealed: string }) => [
+      header.name,
+      ...secretsOf(json.id, [header]),
+    ]);
+    expect(Object.fromEntries(opened)).toEqual(headers);
+    const seen = [text, JSON.stringify(snapshot)];
+
+    const read = await api.call('GET', answered.location!);
+    expect(read.json.headers).toEqual(json.headers);
+    const renamed = await api.call('PATCH', answered.location!, { body: { active: false } });
+    expect(renamed.json.headers).toEqual(json.headers);
+    const changed = await api.call('PATCH', answered.location!, {
+      body: { headers: { 'X-Env': 'planted-header-value-3' } },
+    });
+    expect(changed.json.headers).toEqual({ 'X-Env': '***' });
+    const none = await api.call('PATCH', answered.location!, { body: { headers: {} } });
+    expect(none.json.headers).toEqual({});
+    expect((await lastSnapshot(json.id, 4)).headers).toBeNull();
+
+    const rows = await api.database.query('SELECT * FROM webhooks');
+    seen.push(read.text, renamed.text, changed.text, none.text, JSON.stringify(rows));
+    for (const line of [...seen, ...api.logged().map((logged) => JSON.stringify(logged))])
+      expect(line).not.toContain('planted-header-value');
+  });
+
+  it('refuses a url that leads inside at create and at update, and names the rule', async () => {
+    const { headers } = await create();
+    for (const answer of [
+      await create({ ...SEED, url: 'http://169.254.169.254/latest/meta-data/' }),
+      await api.call('PATCH', headers.location!, { body: { url: 'http://0xa9fea9fe/' } }),
+    ]) {
+      expect(answer).toMatchObject({
+        status: 422,
+        json: {
+          code: 'invalid_fields',
+          errors: [
+            { path: 'url', message: 'must not lead to the metadata service of a cloud (rule metadata)' },
+          ],
+        },
+      });
+    }
   });
 
   it('lets the old secret sign for the overlap after a rotation, and only the last two', async () => {

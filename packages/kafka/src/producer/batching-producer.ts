@@ -174,8 +174,9 @@ export class BatchingProducer {
       if (messages) messages.push(toMessage(record));
       else byTopic.set(record.topic, [toMessage(record)]);
     }
+    const connected = this.connected();
     const send = async (): Promise<void> => {
-      const producer = await this.connected();
+      const producer = await connected;
       await producer.sendBatch({
         topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
         acks: -1,
@@ -184,7 +185,15 @@ export class BatchingProducer {
           this.options.compression === 'gzip' ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None,
       });
     };
-    await within(timeoutMs, send());
+    const sending = send();
+    try {
+      await within(timeoutMs, sending);
+    } catch (error) {
+      // A send that is given up goes on in kafkajs, and connects anew after a disconnect: this one is the last.
+      const disconnectAgain = (): Promise<void> => disconnect(connected);
+      void sending.then(disconnectAgain, disconnectAgain);
+      throw error;
+    }
   }
 
   private connected(): Promise<Producer> {
@@ -203,7 +212,13 @@ export class BatchingProducer {
         createPartitioner: pinnedPartitioner,
         retry: { initialRetryTime: 50, maxRetryTime: 500, retries: 5 },
       });
-    await producer.connect();
+    try {
+      await producer.connect();
+    } catch (error) {
+      // It has connected before it asks for its id, and keeps what it has opened.
+      await producer.disconnect().catch(() => undefined);
+      throw error;
+    }
     return producer;
   }
 

@@ -46,8 +46,8 @@ describe('infra/kafka/topics.yaml', () => {
   it('has every topic the services use, and no other', () => {
     const names = topicNames('p.');
     const tiers = ['15s', '1m', '4m', '15m', '1h', '4h', '17h'].map(names.retry);
-    const { events, webhooks, deliveries, deliveryLog, deadLetters } = names;
-    const used = [events, webhooks, deliveries, deliveryLog, deadLetters, ...tiers].sort();
+    const { events, webhooks, deliveries, redeliveries, deliveryLog, deadLetters } = names;
+    const used = [events, webhooks, deliveries, redeliveries, deliveryLog, deadLetters, ...tiers].sort();
     expect(
       readTopicsFile({ prefix: 'p.' })
         .map(({ name }) => name)

@@ -1,4 +1,6 @@
+import { DeadLetterRow } from '../dead-letters/entity.js';
 import { AttemptRow, DeliveryRow, EventBodyRow, EventRow } from '../history/entities.js';
+import { Job } from './job.js';
 import { Token } from './token.js';
 import { Webhook } from './webhook.js';
 
@@ -6,6 +8,8 @@ import { Webhook } from './webhook.js';
 export const entities: (new () => object)[] = [
   Webhook,
   Token,
+  Job,
+  DeadLetterRow,
   EventRow,
   EventBodyRow,
   DeliveryRow,

@@ -7,6 +7,13 @@ export interface SealedSecretJson {
   expires_at_ms: number | null;
 }
 
+/** A header on each request, its value sealed like a secret. */
+export interface SealedHeaderJson {
+  /** As given. */
+  name: string;
+  sealed: string;
+}
+
 /** A webhook as stored. Exactly one of `repositoryId` and `ownerLogin` is set. */
 @Entity('webhooks')
 export class Webhook {
@@ -35,9 +42,17 @@ export class Webhook {
   @Column('text', { name: 'disabled_reason', nullable: true })
   disabledReason: string | null;
 
+  /** When it was last switched off, by whomever; null: never. */
+  @Column('timestamptz', { name: 'deactivated_at', nullable: true })
+  deactivatedAt: Date | null;
+
   /** The current secret first, then rotated ones that may still sign. */
   @Column('jsonb')
   secrets: SealedSecretJson[];
+
+  /** Sent on each attempt, before ours. */
+  @Column('jsonb')
+  headers: SealedHeaderJson[];
 
   /** 4xx codes that count as retryable. */
   @Column('int', { name: 'retry_statuses', array: true })

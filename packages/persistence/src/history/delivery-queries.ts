@@ -1,7 +1,7 @@
 import { acceptedAtMsOfDeliveryId } from '@dits/domain';
 import type { SelectQueryBuilder } from 'typeorm';
 import type { Database } from '../database.js';
-import { storing } from '../storing.js';
+import { storing, type Transaction } from '../storing.js';
 import type { DeliveryStatus } from './delivery-state.js';
 import { AttemptRow, DeliveryRow, EventBodyRow } from './entities.js';
 
@@ -87,17 +87,7 @@ export function deliveriesQuery(
   database: Database,
   o: { webhookId: string; filter: DeliveryFilter; cursor: string | null },
 ): SelectQueryBuilder<DeliveryRow> {
-  const { status, event, since, until, response } = o.filter;
-  const query = database
-    .getRepository(DeliveryRow)
-    .createQueryBuilder('d')
-    .where('d.webhookId = :webhookId', { webhookId: o.webhookId });
-  if (status !== undefined) query.andWhere('d.status = :status', { status });
-  if (event !== undefined) query.andWhere('d.event = :event', { event });
-  if (response !== undefined)
-    query.andWhere('d.responseClass = :responseClass', { responseClass: responseClassOf(response) });
-  if (since !== undefined) query.andWhere('d.acceptedAt >= :since', { since });
-  if (until !== undefined) query.andWhere('d.acceptedAt < :until', { until });
+  const query = filteredDeliveries(database.manager, o);
   if (o.cursor !== null) {
     const acceptedAt = new Date(acceptedAtMsOfDeliveryId(o.cursor));
     query.andWhere('(d.acceptedAt, d.deliveryId) < (:acceptedAt, :cursor)', { acceptedAt, cursor: o.cursor });
@@ -105,6 +95,25 @@ export function deliveriesQuery(
     query.andWhere('d.acceptedAt <= :acceptedAt');
   }
   return query.orderBy({ 'd.acceptedAt': 'DESC', 'd.deliveryId': 'DESC' });
+}
+
+/** The deliveries of a webhook that pass a filter, in no order. */
+export function filteredDeliveries(
+  on: Transaction,
+  { webhookId, filter }: { webhookId: string; filter: DeliveryFilter },
+): SelectQueryBuilder<DeliveryRow> {
+  const { status, event, since, until, response } = filter;
+  const query = on
+    .getRepository(DeliveryRow)
+    .createQueryBuilder('d')
+    .where('d.webhookId = :webhookId', { webhookId });
+  if (status !== undefined) query.andWhere('d.status = :status', { status });
+  if (event !== undefined) query.andWhere('d.event = :event', { event });
+  if (response !== undefined)
+    query.andWhere('d.responseClass = :responseClass', { responseClass: responseClassOf(response) });
+  if (since !== undefined) query.andWhere('d.acceptedAt >= :since', { since });
+  if (until !== undefined) query.andWhere('d.acceptedAt < :until', { until });
+  return query;
 }
 
 function responseClassOf(response: ResponseClass): number {

@@ -71,6 +71,25 @@ describe('the state of a delivery', () => {
       { status: 'pending', failureReason: null, completedAt: null },
     ],
     [
+      'asked for again and delivered, whatever an attempt from before then brings later',
+      [
+        aRouted({ trigger: 'redelivery', routed_at_ms: at(100) }),
+        anAttempted({ attempt: 2, started_at_ms: at(110), redelivered_at_ms: at(100) }),
+        aRetried({ attempt: 2, started_at_ms: at(90_000) }),
+        aDeadLettered({ attempt: 3, dead_lettered_at_ms: at(99_000) }),
+      ],
+      { status: 'delivered', failureReason: null, completedAt: iso(123) },
+    ],
+    [
+      'asked for again, twice',
+      [
+        aRouted({ trigger: 'redelivery', routed_at_ms: at(100) }),
+        aCancelled({ attempt: 2, cancelled_at_ms: at(300), redelivered_at_ms: at(100) }),
+        aRouted({ trigger: 'redelivery', routed_at_ms: at(101) }),
+      ],
+      { status: 'pending', updatedAt: iso(101) },
+    ],
+    [
       'delivered by an attempt that was made twice, the first time in vain',
       [failed, aDeadLettered(), anAttempted({ started_at_ms: at(500) })],
       { status: 'delivered', failureReason: null },
@@ -90,7 +109,8 @@ describe('the state of a delivery', () => {
       ),
     ).toMatchObject({
       state: { status: 'cancelled' },
-      lastAttempt: { attempts: 3, statusCode: 503, outcome: 'retryable' },
+      attempts: 3,
+      lastAttempt: { statusCode: 503, outcome: 'retryable' },
       trigger: { trigger: 'event' },
       repositoryId: 123,
     });
@@ -111,13 +131,22 @@ describe('the state of a delivery', () => {
 describe('merging', () => {
   const attempt = fc.integer({ min: 1, max: 3 });
   const ms = fc.integer({ min: 0, max: 3 }).map(at);
+  const redelivered_at_ms = fc.option(ms);
   const anyEntry: fc.Arbitrary<LogEntry> = fc.oneof(
     fc.record({ trigger: fc.constantFrom('event', 'replay', 'redelivery'), routed_at_ms: ms }).map(aRouted),
-    fc.record({ attempt, started_at_ms: ms, status_code: fc.constantFrom(200, 500) }).map(anAttempted),
-    fc.record({ attempt, started_at_ms: ms, next_attempt_at_ms: ms }).map(aRetried),
-    fc.record({ attempt, deferred_at_ms: ms, not_before_ms: ms, deferrals: attempt }).map(aDeferred),
-    fc.record({ attempt, cancelled_at_ms: ms, reason: fc.constantFrom('a', 'b') }).map(aCancelled),
-    fc.record({ attempt, dead_lettered_at_ms: ms, reason: fc.constantFrom('a', 'b') }).map(aDeadLettered),
+    fc
+      .record({ attempt, redelivered_at_ms, started_at_ms: ms, status_code: fc.constantFrom(200, 500) })
+      .map(anAttempted),
+    fc.record({ attempt, redelivered_at_ms, started_at_ms: ms, next_attempt_at_ms: ms }).map(aRetried),
+    fc
+      .record({ attempt, redelivered_at_ms, deferred_at_ms: ms, not_before_ms: ms, deferrals: attempt })
+      .map(aDeferred),
+    fc
+      .record({ attempt, redelivered_at_ms, cancelled_at_ms: ms, reason: fc.constantFrom('a', 'b') })
+      .map(aCancelled),
+    fc
+      .record({ attempt, redelivered_at_ms, dead_lettered_at_ms: ms, reason: fc.constantFrom('a', 'b') })
+      .map(aDeadLettered),
   );
   const anyHistory = fc.array(anyEntry, { minLength: 1, maxLength: 8 });
 

@@ -68,6 +68,8 @@ export class DeliveryRow {
   @Column('text', { nullable: true }) trigger: Trigger | null;
   /** Times it was put off without an attempt. */
   @Column('integer') deferrals: number;
+  /** When the newest redelivery or replay was asked for; null: none. */
+  @Column('timestamptz', { name: 'redelivered_at', nullable: true }) redeliveredAt: Date | null;
   /** When it reached its final state; null in any other. */
   @Column('timestamptz', { name: 'completed_at', nullable: true }) completedAt: Date | null;
   /** Time of the log entry that made the status. */

@@ -44,8 +44,9 @@ describe('HistoryProjection', () => {
     bodies: await rowsOf('event_bodies'),
     deliveries: await rowsOf('deliveries'),
     attempts: await rowsOf('attempts'),
+    days: await rowsOf('webhook_days'),
   });
-  const forget = () => database.query('TRUNCATE events, event_bodies, deliveries, attempts');
+  const forget = () => database.query('TRUNCATE events, event_bodies, deliveries, attempts, webhook_days');
 
   beforeAll(async () => {
     place = await createDatabase();
@@ -263,6 +264,7 @@ const which = {
   webhook_id: fc.constantFrom(uuid(8), uuid(9)),
 };
 const ms = fc.integer({ min: 0, max: 3 }).map((n) => ACCEPTED_AT_MS + n);
+const redelivered_at_ms = fc.option(ms);
 const anyItem: fc.Arbitrary<HistoryItem> = fc.oneof(
   fc.record({ event_id: which.event_id, acceptedAtMs: ms }).map(anEvent),
   fc
@@ -275,11 +277,20 @@ const anyItem: fc.Arbitrary<HistoryItem> = fc.oneof(
     .map(aRouted),
   // What an attempt brought is a function of its key: one POST has one result.
   fc
-    .record({ ...which, attempt, started_at_ms: ms })
+    .record({ ...which, attempt, redelivered_at_ms, started_at_ms: ms })
     .map((o) => ((o.attempt + o.started_at_ms) % 2 === 0 ? anAttempted(o) : aRetried(o))),
-  fc.record({ ...which, attempt, deferred_at_ms: ms, not_before_ms: ms, deferrals: attempt }).map(aDeferred),
-  fc.record({ ...which, attempt, cancelled_at_ms: ms }).map(aCancelled),
-  fc.record({ ...which, attempt, dead_lettered_at_ms: ms }).map(aDeadLettered),
+  fc
+    .record({
+      ...which,
+      attempt,
+      redelivered_at_ms,
+      deferred_at_ms: ms,
+      not_before_ms: ms,
+      deferrals: attempt,
+    })
+    .map(aDeferred),
+  fc.record({ ...which, attempt, redelivered_at_ms, cancelled_at_ms: ms }).map(aCancelled),
+  fc.record({ ...which, attempt, redelivered_at_ms, dead_lettered_at_ms: ms }).map(aDeadLettered),
 );
 const anyHistory = fc.array(anyItem, { minLength: 1, maxLength: 25 });
 const anyDeal = fc.record({

@@ -101,6 +101,7 @@ export class HistoryProjection {
       [INSERT_BODIES, [...rows.event_bodies.values()]],
       [UPSERT_DELIVERIES, [...rows.deliveries.values()].map(deliveryRow)],
       [INSERT_ATTEMPTS, [...rows.attempts.values()]],
+      [UPSERT_WEBHOOK_DAYS, [...rows.webhook_days.values()]],
     ];
     await this.o.database.transaction(async (tx) => {
       for (const [sql, tableRows] of statements) {
@@ -180,20 +181,22 @@ const newer = (version: string) => `excluded.${version} > stored.${version}`;
 const takeNewer = (version: string, columns: string[]) =>
   [...columns, version].map((column) => takeWhen(newer(version), column)).join(', ');
 
-const UPSERT_DELIVERIES = insert({
+/** Brings deliveries, as JSON of `deliveryRow`, into their table. */
+export const UPSERT_DELIVERIES = insert({
   table: 'deliveries',
   columns: `delivery_id uuid, accepted_at timestamptz, event_id uuid, webhook_id uuid, event text, repository_id bigint,
     status text, next_attempt_at timestamptz, failure_reason text, completed_at timestamptz, updated_at timestamptz,
     state_version bytea, attempts int, last_status_code int, last_error_class text, last_outcome text,
-    attempt_version bytea, trigger text, trigger_version bytea, deferrals int`,
+    attempt_version bytea, trigger text, trigger_version bytea, deferrals int, redelivered_at timestamptz`,
   orderBy: 'delivery_id, accepted_at',
   onConflict: `DO UPDATE SET
-      ${keepKnown('repository_id')}, deferrals = greatest(stored.deferrals, excluded.deferrals),
+      ${keepKnown('repository_id')},
+      ${['deferrals', 'attempts', 'redelivered_at'].map(takeGreatest).join(', ')},
       ${takeNewer('state_version', ['status', 'next_attempt_at', 'failure_reason', 'completed_at', 'updated_at'])},
-      ${takeNewer('attempt_version', ['attempts', 'last_status_code', 'last_error_class', 'last_outcome'])},
+      ${takeNewer('attempt_version', ['last_status_code', 'last_error_class', 'last_outcome'])},
       ${takeNewer('trigger_version', ['trigger'])}
     WHERE ${newer('state_version')} OR ${newer('attempt_version')} OR ${newer('trigger_version')}
-      OR excluded.deferrals > stored.deferrals
+      OR excluded.deferrals > stored.deferrals OR excluded.attempts > stored.attempts
       OR (stored.repository_id IS NULL AND excluded.repository_id IS NOT NULL)`,
 });
 
@@ -207,8 +210,24 @@ const INSERT_ATTEMPTS = insert({
   onConflict: 'DO NOTHING',
 });
 
+const LATEST = ['last_delivered_at', 'last_failed_at', 'last_gone_at'];
+
+const UPSERT_WEBHOOK_DAYS = insert({
+  table: 'webhook_days',
+  columns: `webhook_id uuid, day date, last_delivered_at timestamptz, first_failed_at timestamptz,
+    last_failed_at timestamptz, last_gone_at timestamptz`,
+  orderBy: 'webhook_id, day',
+  onConflict: `DO UPDATE SET ${LATEST.map(takeGreatest).join(', ')},
+      first_failed_at = least(stored.first_failed_at, excluded.first_failed_at)`,
+});
+
 function keepKnown(column: string): string {
   return `${column} = coalesce(stored.${column}, excluded.${column})`;
+}
+
+// A null is less than all.
+function takeGreatest(column: string): string {
+  return `${column} = greatest(stored.${column}, excluded.${column})`;
 }
 
 function takeWhen(condition: string, column: string): string {

@@ -25,6 +25,7 @@ export interface HistoryRows {
   event_bodies: Map<string, Row>;
   deliveries: Map<string, DeliveryChange>;
   attempts: Map<string, Row>;
+  webhook_days: Map<string, Row>;
 }
 
 /** When the event of an item was accepted, ms since 1970. */
@@ -63,6 +64,8 @@ export function rowsOf(item: HistoryItem, o: { withBody: boolean }): HistoryRows
     if (item.name === 'attempted') {
       const { delivery_id, attempt, started_at_ms } = item.record;
       rows.attempts.set(keyOf(delivery_id, attempt, started_at_ms), attemptRow(item.record));
+      const day = webhookDayRow(item.record);
+      rows.webhook_days.set(keyOf(day.webhook_id, day.day), day);
     }
     return rows;
   } catch (cause) {
@@ -78,6 +81,7 @@ export function mergeRows(many: HistoryRows[]): HistoryRows {
     mergeInto(merged.event_bodies, rows.event_bodies, (a) => a);
     mergeInto(merged.deliveries, rows.deliveries, mergeChanges);
     mergeInto(merged.attempts, rows.attempts, (a) => a);
+    mergeInto(merged.webhook_days, rows.webhook_days, mergeDays);
   }
   return merged;
 }
@@ -98,7 +102,7 @@ export function deliveryRow(change: DeliveryChange): Row {
     completed_at: state.completedAt,
     updated_at: state.updatedAt,
     state_version: storableBytes(state.version),
-    attempts: lastAttempt.attempts,
+    attempts: change.attempts,
     last_status_code: lastAttempt.statusCode,
     last_error_class: storableOrNull(lastAttempt.errorClass),
     last_outcome: lastAttempt.outcome,
@@ -106,6 +110,7 @@ export function deliveryRow(change: DeliveryChange): Row {
     trigger: trigger.trigger,
     trigger_version: storableBytes(trigger.version),
     deferrals: change.deferrals,
+    redelivered_at: storableTime(change.redeliveredAtMs),
   };
 }
 
@@ -196,8 +201,43 @@ function attemptRow(record: Attempted): Row {
   };
 }
 
+/** How an attempt of a webhook went, as its day has it. Times are when it began: what the webhook was like then. */
+function webhookDayRow({ webhook_id, started_at_ms, outcome, failure_reason }: Attempted): Row {
+  const at = storableTime(started_at_ms);
+  const isDelivered = outcome === 'delivered';
+  return {
+    webhook_id: webhook_id.toLowerCase(),
+    day: at.slice(0, 10),
+    last_delivered_at: isDelivered ? at : null,
+    first_failed_at: isDelivered ? null : at,
+    last_failed_at: isDelivered ? null : at,
+    last_gone_at: failure_reason === 'gone' ? at : null,
+  };
+}
+
+function mergeDays(a: Row, b: Row): Row {
+  // Times of one form: their texts compare as they do.
+  const of = (column: string, isLater: boolean) => {
+    const [x, y] = [a[column] as string | null, b[column] as string | null];
+    return x === null || y === null ? (x ?? y) : x > y === isLater ? x : y;
+  };
+  return {
+    ...a,
+    last_delivered_at: of('last_delivered_at', true),
+    first_failed_at: of('first_failed_at', false),
+    last_failed_at: of('last_failed_at', true),
+    last_gone_at: of('last_gone_at', true),
+  };
+}
+
 function noRows(): HistoryRows {
-  return { events: new Map(), event_bodies: new Map(), deliveries: new Map(), attempts: new Map() };
+  return {
+    events: new Map(),
+    event_bodies: new Map(),
+    deliveries: new Map(),
+    attempts: new Map(),
+    webhook_days: new Map(),
+  };
 }
 
 function mergeInto<T>(target: Map<string, T>, source: Map<string, T>, merge: (a: T, b: T) => T): void {

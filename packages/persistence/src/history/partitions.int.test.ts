@@ -38,7 +38,7 @@ describe('HistoryPartitions', () => {
 
   it('makes the partitions of yesterday to next week, once', async () => {
     const { created, dropped } = await thePartitions().maintain();
-    expect(created).toHaveLength(9 * 4);
+    expect(created).toHaveLength(9 * 5);
     expect(dropped).toEqual([]);
     expect(await names('deliveries')).toEqual(
       [24, 25, 26, 27, 28, 29, 30]
@@ -53,7 +53,8 @@ describe('HistoryPartitions', () => {
     const missing = await database.query(
       `SELECT parent.indexrelid::regclass AS index, count(child.inhrelid) AS attached
        FROM pg_index parent LEFT JOIN pg_inherits child ON child.inhparent = parent.indexrelid
-       WHERE parent.indrelid IN ('events'::regclass, 'event_bodies'::regclass, 'deliveries'::regclass, 'attempts'::regclass)
+       WHERE parent.indrelid IN ('events'::regclass, 'event_bodies'::regclass, 'deliveries'::regclass,
+         'attempts'::regclass, 'dead_letters'::regclass)
        GROUP BY 1 HAVING count(child.inhrelid) <> 9`,
     );
     expect(missing).toEqual([]);
@@ -61,16 +62,20 @@ describe('HistoryPartitions', () => {
 
   it('makes each partition once when several processes want it', async () => {
     const runs = await Promise.all([1, 2, 3].map(() => thePartitions().maintain()));
-    expect(runs.flatMap(({ created }) => created)).toHaveLength(9 * 4);
+    expect(runs.flatMap(({ created }) => created)).toHaveLength(9 * 5);
   });
 
   it('makes an old day within the retention on demand, and no day outside of it', async () => {
     const partitions = thePartitions();
     const days = [-30, -29, -6, 7, 8].map((day) => NOON + day * DAY_MS);
     expect(await partitions.ensureFor(days)).toEqual([
-      ...['events', 'deliveries', 'attempts'].map((table) => `${table}_20261027`),
-      ...['events', 'event_bodies', 'deliveries', 'attempts'].map((table) => `${table}_20261119`),
-      ...['events', 'event_bodies', 'deliveries', 'attempts'].map((table) => `${table}_20261202`),
+      ...['events', 'deliveries', 'attempts', 'dead_letters'].map((table) => `${table}_20261027`),
+      ...['events', 'event_bodies', 'deliveries', 'attempts', 'dead_letters'].map(
+        (table) => `${table}_20261119`,
+      ),
+      ...['events', 'event_bodies', 'deliveries', 'attempts', 'dead_letters'].map(
+        (table) => `${table}_20261202`,
+      ),
     ]);
     expect(days.map((ms) => partitions.keepsHistory(ms))).toEqual([false, true, true, true, false]);
     expect(days.map((ms) => partitions.keepsBody(ms))).toEqual([false, false, true, true, false]);
@@ -92,7 +97,9 @@ describe('HistoryPartitions', () => {
     const { dropped } = await thePartitions({ nowMs: NOON + 9 * DAY_MS }).maintain();
     expect(dropped).toEqual(['24', '25', '26', '27'].map((day) => `event_bodies_202611${day}`));
     const later = await thePartitions({ nowMs: NOON + 9 * DAY_MS, historyDays: 10 }).maintain();
-    expect(later.dropped).toEqual(['attempts_20261124', 'deliveries_20261124', 'events_20261124']);
+    expect(later.dropped).toEqual(
+      ['attempts', 'dead_letters', 'deliveries', 'events'].map((table) => `${table}_20261124`),
+    );
     expect(await names('deliveries')).not.toContain('deliveries_20261124');
   });
 

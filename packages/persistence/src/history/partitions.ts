@@ -4,7 +4,7 @@ import { storing } from '../storing.js';
 
 /** Days of history that are kept, today among them. */
 export interface HistoryRetention {
-  /** Of events, deliveries and attempts. */
+  /** Of events, deliveries, attempts and dead letters. */
   historyDays: number;
   /** Of the bodies of events. */
   bodyDays: number;
@@ -22,11 +22,12 @@ const DAYS_AHEAD = 7;
 // Any fixed number; every process that makes or drops partitions asks for the same.
 const PARTITION_LOCK = 0x70617274;
 
-const TABLES = ['events', 'event_bodies', 'deliveries', 'attempts'] as const;
+const TABLES = ['events', 'event_bodies', 'deliveries', 'attempts', 'dead_letters'] as const;
 type HistoryTable = (typeof TABLES)[number];
 
 /**
- * Makes and drops the partitions of the history tables: one per table and UTC day of acceptance, `deliveries_20261125`.
+ * Makes and drops the partitions of the history tables: one per table and UTC day, `deliveries_20261125`. The day is that of
+ * acceptance; of a dead letter, the one on which it was put aside.
  *
  * Safe beside any number of others doing the same, and beside readers and writers. All methods throw
  * {@link StorageFault} when the database fails.
@@ -91,6 +92,9 @@ export class HistoryPartitions {
         this.known.delete(name);
         dropped.push(name);
       }
+      // One row a day and webhook: not worth a partition.
+      const oldest = dateOf(dayOf(history.getTime()));
+      await this.o.database.query('DELETE FROM webhook_days WHERE day < $1', [oldest]);
       return dropped;
     });
   }

@@ -1,0 +1,51 @@
+import { isDeliveryId, type WebhookScope } from '@dits/persistence';
+import { ProblemException } from '@dits/runtime';
+import { noDelivery, presentDelivery, type DeliveryBody } from '../deliveries/delivery-body.js';
+import type { Answer } from '../http/answer.js';
+import type { KeepAnswer } from '../http/idempotency.interceptor.js';
+import { pathOf } from '../http/scope.js';
+import { noWebhook } from '../webhooks/webhook-deps.js';
+import { askAgain } from './ask-again.js';
+import { mustBeActive, type RedeliveryDeps } from './redelivery-deps.js';
+
+/**
+ * Asks for one delivery again, whatever its status. Throws 404, 409 when the webhook is switched off, and 410 when the body of
+ * its event is no longer kept.
+ */
+export async function redeliverDelivery(
+  deps: RedeliveryDeps,
+  o: { scope: WebhookScope; id: string; deliveryId: string; tokenId: string; keep: KeepAnswer },
+): Promise<Answer<DeliveryBody>> {
+  const { scope, id: webhookId } = o;
+  const deliveryId = o.deliveryId.toLowerCase();
+  const webhook = await deps.webhooks.find(scope, webhookId);
+  if (!webhook) throw noWebhook(webhookId);
+  if (!isDeliveryId(deliveryId)) throw noDelivery(webhookId, o.deliveryId);
+  mustBeActive(webhook);
+  const answer = await deps.inTransaction('redelivering', async (tx) => {
+    const [locked] = await deps.redeliveries.lock(tx, webhookId, [deliveryId]);
+    if (!locked) throw noDelivery(webhookId, deliveryId);
+    const { delivery: stored, body } = locked;
+    if (!body) {
+      throw new ProblemException(410, {
+        detail: `The body of event ${stored.eventId} is no longer kept, so it can not be delivered again.`,
+        code: 'body_expired',
+      });
+    }
+    await askAgain(deps, tx, [{ ...stored, body, stored }], 'redelivery');
+    const [pending] = await deps.redeliveries.lock(tx, webhookId, [deliveryId]);
+    const accepted = {
+      status: 202,
+      headers: { location: `${pathOf(scope)}/${webhookId}/deliveries/${deliveryId}` },
+      body: presentDelivery(pending!.delivery),
+    };
+    await o.keep(tx, accepted);
+    return accepted;
+  });
+  deps.log.info(
+    { webhook_id: webhookId, delivery_id: deliveryId, token_id: o.tokenId },
+    'delivery.redelivered',
+  );
+  deps.kick();
+  return answer;
+}
