@@ -11,6 +11,7 @@ import {
   Outbox,
   RedeliveryStore,
   TokenStore,
+  TokenUses,
   TokenVerifier,
   WebhookHealth,
   WebhookStore,
@@ -19,12 +20,18 @@ import {
 import {
   BearerGuard,
   connectProducer,
+  createAuthentication,
   destinationPolicy,
+  RATE_POLICY,
+  RateBuckets,
+  RateLimitGuard,
+  rateLimitModule,
   registerCodec,
   VERIFY_TOKEN,
+  type RatePolicy,
   type Runtime,
 } from '@dits/runtime';
-import { generateSecret, generateToken, hashToken, SecretBox } from '@dits/signing';
+import { generateSecret, generateToken, hashToken, isMistypedToken, SecretBox } from '@dits/signing';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { ApiConfig } from './config.js';
@@ -73,8 +80,19 @@ export class AppModule {
     const codec = await registerCodec(runtime);
     const relay = await this.startRelay(runtime, new Outbox(database));
     const box = new SecretBox(config.secretKeys);
-    const hash = (token: string): Buffer => Buffer.from(hashToken(token, config.tokenKey), 'hex');
+    const hashes: TokenDeps['hashes'] = (token) => hashToken(token, config.tokenKeys);
     const tokens = new TokenStore(database);
+    const uses = new TokenUses({ tokens, log });
+    runtime.onClose('token uses', () => uses.stop());
+    const verifier = createAuthentication(config, {
+      tokens: new TokenVerifier({ tokens, uses, hashes, isMistyped: isMistypedToken, log, now }),
+      log,
+      now,
+    });
+    const policy: RatePolicy = {
+      name: 'api',
+      perSecond: ({ requestsPerSecond }) => requestsPerSecond ?? config.requestsPerSecond,
+    };
     const idempotency = new IdempotencyStore(database);
     const webhooks = new WebhookStore(database);
     const shared = {
@@ -132,11 +150,12 @@ export class AppModule {
       outbox: new Outbox(database),
       topics,
     };
-    const tokenDeps: TokenDeps = { ...shared, tokens, generateToken, hash };
+    const tokenDeps: TokenDeps = { ...shared, tokens, generateToken, hashes };
     if (config.bootstrapToken) await ensureBootstrapToken(tokenDeps, config.bootstrapToken);
     this.sweepIdempotencyKeys(runtime, idempotency);
     return {
       module: AppModule,
+      imports: [rateLimitModule(policy, new RateBuckets({ now }))],
       controllers: [
         WebhooksController,
         DeliveriesController,
@@ -158,12 +177,14 @@ export class AppModule {
         { provide: TOKEN_DEPS, useValue: tokenDeps },
         { provide: WebhookStore, useValue: webhooks },
         { provide: DeliveryQueries, useValue: new DeliveryQueries(database) },
-        { provide: VERIFY_TOKEN, useValue: new TokenVerifier({ tokens, hash, log, now }) },
+        { provide: VERIFY_TOKEN, useValue: verifier },
+        { provide: RATE_POLICY, useValue: policy },
         {
           provide: IDEMPOTENCY_DEPS,
           useValue: { store: idempotency, box, flushed: shared.flushed, now } satisfies IdempotencyDeps,
         },
         { provide: APP_GUARD, useClass: BearerGuard },
+        { provide: APP_GUARD, useClass: RateLimitGuard },
         { provide: APP_GUARD, useClass: LimitsGuard },
         { provide: APP_INTERCEPTOR, useClass: IdempotencyInterceptor },
       ],

@@ -1,4 +1,5 @@
 import {
+  accessConfig,
   adminPort,
   commonConfig,
   databaseUrl,
@@ -7,24 +8,25 @@ import {
   setting,
   type AppConfig,
 } from '@dits/runtime';
-import { SecretBox } from '@dits/signing';
+import { parseTokenKeys, SecretBox } from '@dits/signing';
 
 export const config = {
   ...commonConfig,
   port: port(8080),
   adminPort: adminPort(9106),
   databaseUrl,
+  ...accessConfig,
   secretKeys: {
     env: 'DITS_SECRET_KEYS',
     schema: setting.parsed((text) => SecretBox.parseKeys(text)),
     secret: true,
     doc: 'Keys that seal webhook secrets, <key id>:<base64 of 32 bytes>, comma between; the first seals, all open. The dispatcher has the same.',
   },
-  tokenKey: {
+  tokenKeys: {
     env: 'DITS_TOKEN_KEY',
-    schema: setting.base64(32),
+    schema: setting.parsed(parseTokenKeys),
     secret: true,
-    doc: 'Key of the hash under which tokens are stored; the same as the gateway has.',
+    doc: 'Keys of the hash under which tokens are stored, <key id>:<base64 of 32 bytes>, comma between; the first hashes, tokens are known by all. The gateway has the same. A single key may stand without an id.',
   },
   bootstrapToken: {
     env: 'DITS_BOOTSTRAP_TOKEN',
@@ -33,6 +35,13 @@ export const config = {
     ),
     secret: true,
     doc: 'A token with every scope, made sure of at start. One given before goes on working until it is deleted.',
+  },
+  requestsPerSecond: {
+    env: 'DITS_API_REQUESTS_PER_SECOND',
+    schema: setting.integer(0, 1_000_000),
+    default: '50',
+    unit: 'requests',
+    doc: 'Requests a second that a token without a rate of its own may make, ten times as many at once; 0: no limit. Counted by each process for itself. A person at a console makes a few; each may cost a query of the history.',
   },
   ...destinationConfig,
   publicUrl: {

@@ -45,6 +45,8 @@ export interface TestAnswer {
 /** The API over real services, in this process, with its own topics and database. */
 export interface TestApi {
   app: NestFastifyApplication;
+  /** Every route that the running app has: `GET /v1/repos/:repo/webhooks`. */
+  routes: string[];
   runtime: Runtime<ApiConfig>;
   /** A second connection to the API's database; closed at the end. */
   database: Database;
@@ -88,18 +90,30 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
       ...env,
     }),
   });
+  const routes: string[] = [];
   const { setup, ...options } = httpOptions;
   const app = await createHttpApp({
     module: await AppModule.wire(runtime),
     log,
     ...options,
-    setup: (created) => setup(created, runtime),
+    trustedProxies: runtime.config.trustedProxies,
+    setup: (created) => {
+      created
+        .getHttpAdapter()
+        .getInstance()
+        .addHook(
+          'onRoute',
+          ({ method, url }) => void routes.push(...[method].flat().map((one) => `${one} ${url}`)),
+        );
+      setup(created, runtime);
+    },
   });
   const topics = topicNames(prefix);
   const codec = createCodec({ registryUrl: services().registry, catalogue: loadCatalogue(), topics, log });
   const following: { stop(): Promise<void> }[] = [];
   return {
     app,
+    routes,
     runtime,
     database,
     topics,
@@ -115,7 +129,10 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
       return {
         status: answer.statusCode,
         headers: answer.headers as Record<string, string>,
-        json: /json/.test(String(answer.headers['content-type'])) ? JSON.parse(answer.payload) : undefined,
+        json:
+          answer.payload !== '' && /json/.test(String(answer.headers['content-type']))
+            ? JSON.parse(answer.payload)
+            : undefined,
         text: answer.payload,
       };
     },

@@ -1,5 +1,5 @@
 import { readEvent, type AnyEvent, type EventCatalogue, type EventType, type Problem } from '@dits/contracts';
-import { ownerLoginOf } from '@dits/domain';
+import { ownerLoginsOf } from '@dits/domain';
 import type { OutgoingRecord } from '@dits/kafka';
 import { tokenReaches, type VerifiedToken } from '@dits/runtime';
 
@@ -78,7 +78,9 @@ export async function acceptEvents(
   if (large !== -1) return refused(413, 'event_too_large', [{ path: pathOf(large, ''), message: tooLarge }]);
 
   const beyond = read.flatMap(({ event }, i) =>
-    tokenReaches(token, { repositoryId: event.repository.id, ownerLogin: ownerLoginOf(event) })
+    ownerLoginsOf(event).every((ownerLogin) =>
+      tokenReaches(token, { repositoryId: event.repository.id, ownerLogin }),
+    )
       ? []
       : [
           {

@@ -1,14 +1,27 @@
 import { randomBytes } from 'node:crypto';
 import { RegistryFault } from '@dits/contracts';
 import { BatchingProducer, createCodec } from '@dits/kafka';
-import { openDatabase, TokenStore, TokenVerifier } from '@dits/persistence';
-import { BearerGuard, VERIFY_TOKEN, type Logger, type Runtime, type VerifyToken } from '@dits/runtime';
-import { hashToken } from '@dits/signing';
+import { openDatabase, TokenStore, TokenUses, TokenVerifier } from '@dits/persistence';
+import {
+  BearerGuard,
+  createAuthentication,
+  RATE_POLICY,
+  RateBuckets,
+  RateLimitGuard,
+  rateLimitModule,
+  VERIFY_TOKEN,
+  type Logger,
+  type RatePolicy,
+  type Runtime,
+  type VerifyToken,
+} from '@dits/runtime';
+import { hashToken, isMistypedToken } from '@dits/signing';
 import { Module, type DynamicModule } from '@nestjs/common';
-import { APP_GUARD } from '@nestjs/core';
+import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { AcceptDeps } from './accept-event.js';
 import type { GatewayConfig } from './config.js';
 import { ACCEPT_DEPS, EventsController, LOG } from './events.controller.js';
+import { CountEventsInterceptor, ingestPolicy } from './ingest-rate.js';
 import { uuidV7 } from '@dits/domain';
 
 @Module({})
@@ -19,33 +32,53 @@ export class AppModule {
       openDatabase({ url: config.databaseUrl, log, applicationName: 'dits-gateway', poolSize: 4 }),
     );
     runtime.onClose('database', () => database.destroy());
-    const verifier = new TokenVerifier({
-      tokens: new TokenStore(database),
-      hash: (token) => Buffer.from(hashToken(token, config.tokenKey), 'hex'),
+    const store = new TokenStore(database);
+    const uses = new TokenUses({ tokens: store, log });
+    runtime.onClose('token uses', () => uses.stop());
+    const tokens = new TokenVerifier({
+      tokens: store,
+      uses,
+      hashes: (token) => hashToken(token, config.tokenKeys),
+      isMistyped: isMistypedToken,
       log,
       now,
     });
-    return AppModule.of({ deps: this.connect(runtime), verifier, log });
+    return AppModule.of({
+      deps: this.connect(runtime),
+      verifier: createAuthentication(config, { tokens, log, now }),
+      policy: ingestPolicy(config.eventsPerSecond),
+      buckets: new RateBuckets({ now }),
+      log,
+    });
   }
 
   /** The module over what it needs; tests bring their own. */
   static of({
     deps,
     verifier,
+    policy,
+    buckets,
     log,
   }: {
     deps: AcceptDeps;
     verifier: VerifyToken;
+    policy: RatePolicy;
+    buckets: RateBuckets;
     log: Logger;
   }): DynamicModule {
     return {
       module: AppModule,
+      imports: [rateLimitModule(policy, buckets)],
       controllers: [EventsController],
       providers: [
         { provide: ACCEPT_DEPS, useValue: deps },
         { provide: LOG, useValue: log },
         { provide: VERIFY_TOKEN, useValue: verifier },
+        { provide: RATE_POLICY, useValue: policy },
+        { provide: RateBuckets, useValue: buckets },
         { provide: APP_GUARD, useClass: BearerGuard },
+        { provide: APP_GUARD, useClass: RateLimitGuard },
+        { provide: APP_INTERCEPTOR, useClass: CountEventsInterceptor },
       ],
     };
   }

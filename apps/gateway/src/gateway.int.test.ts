@@ -1,5 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomBytes, randomUUID, sign } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { bundledSchemas, EventCatalogue, topicNames } from '@dits/contracts';
 import {
@@ -52,16 +54,20 @@ afterAll(async () => {
   await place?.drop();
 });
 
-async function aToken(limits: { repositoryIds?: number[]; revokedAt?: Date } = {}): Promise<string> {
+async function aToken(
+  limits: { repositoryIds?: number[]; revokedAt?: Date; eventsPerSecond?: number } = {},
+): Promise<string> {
   const token = generateToken();
   await new TokenStore(database).ensure({
     id: randomUUID(),
     name: 'test',
     prefix: token.slice(0, 9),
-    hash: Buffer.from(hashToken(token, tokenKey), 'hex'),
+    ...hashToken(token, [{ id: 'default', key: tokenKey }])[0],
     scopes: ['events:write'],
     repositoryIds: null,
     ownerLogins: null,
+    requestsPerSecond: null,
+    eventsPerSecond: null,
     createdAt: new Date(),
     expiresAt: null,
     revokedAt: null,
@@ -77,8 +83,8 @@ interface Gateway {
   stop(): Promise<number>;
 }
 
-let child: ChildProcess | undefined;
-afterEach(() => void child?.kill('SIGKILL'));
+const children: ChildProcess[] = [];
+afterEach(() => children.splice(0).forEach((child) => child.kill('SIGKILL')));
 
 /** The built gateway in a process of its own, once it says that it has started. */
 function startGateway(env: Record<string, string> = {}): Promise<Gateway> {
@@ -96,7 +102,7 @@ function startGateway(env: Record<string, string> = {}): Promise<Gateway> {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  child = started;
+  children.push(started);
   const exit = new Promise<number>((resolve) => started.on('close', (code) => resolve(code ?? -1)));
   return new Promise((resolve, reject) => {
     let output = '';
@@ -176,6 +182,72 @@ describe('the gateway with real services', () => {
     expect(await statusWith(await aToken({ repositoryIds: [id + 1] }))).toBe(403);
     expect(await statusWith(await aToken({ revokedAt: new Date() }))).toBe(401);
     expect(await statusWith(generateToken())).toBe(401);
+    expect(await gateway.stop()).toBe(0);
+  });
+
+  it('takes a revoked token no longer on every gateway', async () => {
+    const gateways = await Promise.all([startGateway(), startGateway()]);
+    await until(async () => (await Promise.all(gateways.map(isReady))).every(Boolean));
+    const token = await aToken();
+    for (const gateway of gateways) expect((await post(gateway, push, token)).status).toBe(202);
+    const store = new TokenStore(database);
+    const { hash } = hashToken(token, [{ id: 'default', key: tokenKey }])[0];
+    expect(await store.revoke((await store.findByHash([hash]))!.id, new Date())).toBe(true);
+    for (const gateway of gateways)
+      await until(async () => (await post(gateway, push, token)).status === 401);
+    expect(await Promise.all(gateways.map((gateway) => gateway.stop()))).toEqual([0, 0]);
+  });
+
+  it('keeps a token to its own rate of events', async () => {
+    const gateway = await startGateway();
+    await until(() => isReady(gateway));
+    const token = await aToken({ eventsPerSecond: 1 });
+    expect(
+      (
+        await post(
+          gateway,
+          [...Array(500)].map(() => push),
+          token,
+        )
+      ).status,
+    ).toBe(202);
+    const refused = await post(gateway, push, token);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(60);
+    expect(refused.headers.get('ratelimit')).toBe('"ingest";r=0;t=500');
+    expect((await post(gateway, push, await aToken())).status).toBe(202);
+    expect(await gateway.stop()).toBe(0);
+  });
+
+  it('takes a JWT of the configured provider within its claims, and goes on with its keys while it is away', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const keys = [{ ...publicKey.export({ format: 'jwk' }), kid: 'k1', alg: 'ES256' }];
+    const provider = createServer((_, response) => void response.end(JSON.stringify({ keys })));
+    await new Promise<void>((resolve) => provider.listen(0, '127.0.0.1', resolve));
+    const jwt = (kid: string, claims: object): string => {
+      const part = (json: object) => Buffer.from(JSON.stringify(json)).toString('base64url');
+      const exp = Math.ceil(Date.now() / 1_000) + 3_600;
+      const signed = `${part({ alg: 'ES256', kid })}.${part({ iss: 'https://id.example', aud: 'dits', sub: 's', exp, ...claims })}`;
+      return `${signed}.${sign('sha256', Buffer.from(signed), { key: privateKey, dsaEncoding: 'ieee-p1363' }).toString('base64url')}`;
+    };
+    const gateway = await startGateway({
+      DITS_JWT_ISSUER: 'https://id.example',
+      DITS_JWT_AUDIENCE: 'dits',
+      DITS_JWT_JWKS_URL: `http://127.0.0.1:${(provider.address() as AddressInfo).port}/jwks`,
+    });
+    await until(() => isReady(gateway));
+    const statusWith = async (token: string): Promise<number> => (await post(gateway, push, token)).status;
+    const { id } = push.repository as { id: number };
+    const scope = 'events:write';
+    expect(await statusWith(jwt('k1', { scope, dits_repositories: [id] }))).toBe(202);
+    expect(await statusWith(jwt('k1', { scope, dits_repositories: [id + 1] }))).toBe(403);
+    expect(await statusWith(jwt('k1', { scope }))).toBe(403);
+    expect(await statusWith(jwt('k1', { dits_repositories: '*' }))).toBe(403);
+    expect(await statusWith(jwt('k1', { scope, dits_repositories: '*', aud: 'other' }))).toBe(401);
+    expect(await statusWith(jwt('k2', { scope }))).toBe(401);
+    provider.closeAllConnections();
+    await new Promise((resolve) => provider.close(resolve));
+    expect(await statusWith(jwt('k1', { scope, dits_repositories: [id], jti: 'another' }))).toBe(202);
     expect(await gateway.stop()).toBe(0);
   });
 

@@ -1,13 +1,14 @@
 import 'reflect-metadata';
 import { bundledSchemas, EventCatalogue, KafkaFault, RegistryFault, StorageFault } from '@dits/contracts';
 import type { OutgoingRecord } from '@dits/kafka';
-import { createHttpApp, createLogger, metricsRegistry, type VerifiedToken } from '@dits/runtime';
+import { createHttpApp, createLogger, metricsRegistry, RateBuckets, type VerifiedToken } from '@dits/runtime';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { LightMyRequestResponse } from 'fastify';
 import type { AcceptDeps } from './accept-event.js';
 import { AppModule } from './app.module.js';
 import { httpOptions } from './http-options.js';
+import { ingestPolicy } from './ingest-rate.js';
 
 const NOW_MS = Date.parse('2026-11-25T09:12:14.123Z');
 const catalogue = new EventCatalogue(bundledSchemas);
@@ -17,6 +18,7 @@ const tokens: Record<string, Partial<VerifiedToken>> = {
   reader: { scopes: ['webhooks:read'] },
   repo123: { scopes: ['events:write'], repositoryIds: [123] },
   alice: { scopes: ['events:write'], ownerLogins: ['alice'] },
+  slow: { scopes: ['events:write'], eventsPerSecond: 10 },
 };
 
 let app: NestFastifyApplication | undefined;
@@ -31,8 +33,11 @@ async function aGateway(deps: Partial<AcceptDeps> = {}) {
     destination: { write: (line) => void lines.push(JSON.parse(line)) },
   });
   let newIds = 0;
+  const clock = { nowMs: NOW_MS };
   const module = AppModule.of({
     log,
+    policy: ingestPolicy(0),
+    buckets: new RateBuckets({ now: () => clock.nowMs }),
     verifier: {
       verifyToken: async (token) => {
         if (token === 'unknowable') throw new StorageFault('no database');
@@ -66,7 +71,7 @@ async function aGateway(deps: Partial<AcceptDeps> = {}) {
       },
       payload: typeof payload === 'string' || Buffer.isBuffer(payload) ? payload : JSON.stringify(payload),
     });
-  return { post, sent, lines };
+  return { post, sent, lines, clock };
 }
 
 function aPush(fields: Record<string, unknown> = {}): Record<string, unknown> {
@@ -369,7 +374,16 @@ describe('a limited token', () => {
   it.each([
     ['its repository', 'repo123', aPush()],
     ['a repository of its owner', 'alice', aPush(repository({ full_name: 'Alice/p' }))],
-    ['a repository whose owner the event names', 'alice', aPush(repository({ owner: { login: 'Alice' } }))],
+    [
+      'a repository whose owner the event names',
+      'alice',
+      aPush(repository({ owner: { login: 'Alice' }, full_name: 'alice/p' })),
+    ],
+    [
+      'its repository, whatever the event says of its owner',
+      'repo123',
+      aPush(repository({ owner: { login: 'x' } })),
+    ],
     ['any repository when it has every scope and no limit', 'admin', aPush()],
   ])('may post for %s', async (_, token, event) => {
     const { post } = await aGateway();
@@ -385,11 +399,71 @@ describe('a limited token', () => {
       'events[1].repository.id',
     ],
     ['a repository of another owner', 'alice', aPush(), 'repository.id'],
+    [
+      'a repository that the event says has two owners, one of them its own',
+      'alice',
+      aPush(repository({ owner: { login: 'alice' } })),
+      'repository.id',
+    ],
+    [
+      'a repository of another owner under a full name of its own',
+      'alice',
+      aPush(repository({ owner: { login: 'user' }, full_name: 'alice/p' })),
+      'repository.id',
+    ],
   ])('may not post for %s', async (_, token, body, path) => {
     const { post, sent } = await aGateway();
     const { errors } = expectProblem(await post(body, { token }), 403, 'repository_out_of_reach');
     expect(errors).toEqual([{ path, message: 'is a repository that this token may not post events for' }]);
     expect(sent).toEqual([]);
+  });
+});
+
+describe('the rate of a token', () => {
+  const events = (n: number) => Array.from({ length: n }, () => aPush());
+
+  it('counts events, not requests, and says what is left', async () => {
+    const { post, sent, clock } = await aGateway();
+    const first = await post(aPush(), { token: 'slow' });
+    expect(first.headers).toMatchObject({
+      'ratelimit-policy': '"ingest";q=100;w=10;qu="events"',
+      ratelimit: '"ingest";r=99;t=1',
+    });
+    const second = await post(events(99), { token: 'slow' });
+    expect([second.statusCode, second.headers.ratelimit]).toEqual([202, '"ingest";r=0;t=10']);
+    const refused = await post(aPush(), { token: 'slow' });
+    expectProblem(refused, 429, 'rate_limited');
+    expect(refused.headers).toMatchObject({ 'retry-after': '1', ratelimit: '"ingest";r=0;t=10' });
+    expect(sent).toHaveLength(100);
+    clock.nowMs += 100;
+    expect((await post(aPush(), { token: 'slow' })).statusCode).toBe(202);
+  });
+
+  it('lets a batch pass that is larger than what is left, and has it paid back', async () => {
+    const { post, clock } = await aGateway();
+    expect((await post(events(150), { token: 'slow' })).statusCode).toBe(202);
+    const refused = await post(aPush(), { token: 'slow' });
+    expect([refused.statusCode, refused.headers['retry-after']]).toEqual([429, '6']);
+    clock.nowMs += 5_000;
+    expect((await post(aPush(), { token: 'slow' })).statusCode).toBe(429);
+    clock.nowMs += 100;
+    expect((await post(aPush(), { token: 'slow' })).statusCode).toBe(202);
+  });
+
+  it('counts what is refused by its size', async () => {
+    const { post } = await aGateway();
+    const bad = aPush({ ref: 'x'.repeat(20 * 16_384), commits: 7 });
+    const response = await post(bad, { token: 'slow' });
+    expect([response.statusCode, response.headers.ratelimit]).toEqual([422, '"ingest";r=79;t=3']);
+  });
+
+  it('concerns no other token, and none without a rate', async () => {
+    const { post } = await aGateway();
+    await post(events(101), { token: 'slow' });
+    for (let i = 0; i < 20; i++) {
+      const response = await post(events(100));
+      expect([response.statusCode, response.headers.ratelimit]).toEqual([202, undefined]);
+    }
   });
 });
 

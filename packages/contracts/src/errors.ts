@@ -36,6 +36,11 @@ export class StorageFault extends DitsError {
   readonly code = 'DITS_STORAGE_FAULT';
 }
 
+/** The identity provider did not give its keys, or one that can be used: whether a JWT is good can't be known. */
+export class IdentityFault extends DitsError {
+  readonly code = 'DITS_IDENTITY_FAULT';
+}
+
 /** The configuration of a process is wrong; it lists every problem, each with its variable. */
 export class ConfigError extends DitsError {
   readonly code = 'DITS_CONFIG';

@@ -3,6 +3,7 @@ export type { AvroSchema, EventSchema, RecordSchema, SchemaBundle } from './bund
 export { EventCatalogue } from './catalogue.js';
 export type { AnyEvent, EventType } from './catalogue.js';
 export {
+  IdentityFault,
   ConfigError,
   DitsError,
   KafkaFault,

@@ -8,3 +8,13 @@ export function ownerLoginOf({ repository }: Pick<AnyEvent, 'repository'>): stri
   const login = repository.owner?.login || repository.full_name.split('/', 1)[0]!;
   return login.toLowerCase();
 }
+
+/**
+ * Every login that an event names as the owner of its repository, in lower case: that of `repository.owner` and the part of
+ * `full_name` before the slash. An honest event names one.
+ */
+export function ownerLoginsOf({ repository }: Pick<AnyEvent, 'repository'>): string[] {
+  const [inName] = /^[^/]*(?=\/)/.exec(repository.full_name) ?? [];
+  const named = [ownerLoginOf({ repository }), ...(inName === undefined ? [] : [inName.toLowerCase()])];
+  return [...new Set(named)];
+}

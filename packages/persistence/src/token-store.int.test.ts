@@ -15,9 +15,12 @@ function aToken(fields: Partial<Token> = {}): Token {
     name: 'ci',
     prefix: 'dits_abc',
     hash: randomBytes(32),
+    keyId: 'k1',
     scopes: ['webhooks:read'],
     repositoryIds: [0, 2 ** 53 - 1],
     ownerLogins: ['acme'],
+    requestsPerSecond: 5,
+    eventsPerSecond: 0,
     createdAt: new Date(START),
     expiresAt: new Date(START + 1),
     revokedAt: null,
@@ -45,8 +48,28 @@ describe('TokenStore', () => {
   it('keeps every field and finds a token by its hash', async () => {
     const token = aToken();
     await add(token);
-    expect(await store.findByHash(token.hash)).toEqual(token);
-    expect(await store.findByHash(randomBytes(32))).toBeNull();
+    expect(await store.findByHash([token.hash])).toEqual(token);
+    expect(await store.findByHash([randomBytes(32), token.hash])).toEqual(token);
+    expect(await store.findByHash([randomBytes(32)])).toBeNull();
+  });
+
+  it('prefers the hash under the first key', async () => {
+    const [older, newer] = [aToken(), aToken()];
+    await add(older);
+    await add(newer);
+    expect((await store.findByHash([newer.hash, older.hash]))?.id).toBe(newer.id);
+    expect((await store.findByHash([older.hash, newer.hash]))?.id).toBe(older.id);
+  });
+
+  it('replaces a hash once, also when several processes do it', async () => {
+    const token = aToken();
+    await add(token);
+    const to = { hash: randomBytes(32), keyId: 'k2' };
+    await Promise.all([1, 2, 3].map(() => store.rehash(token.id, token.hash, to)));
+    expect(await store.findByHash([token.hash])).toBeNull();
+    expect(await store.findByHash([to.hash])).toEqual({ ...token, ...to });
+    await store.rehash(token.id, token.hash, { hash: randomBytes(32), keyId: 'k3' });
+    expect((await store.find(token.id))?.keyId).toBe('k2');
   });
 
   it('refuses the same hash twice', async () => {
@@ -60,7 +83,7 @@ describe('TokenStore', () => {
     await add(token);
     expect(await store.revoke(token.id, new Date(START))).toBe(true);
     expect(await store.revoke(token.id, new Date(START))).toBe(false);
-    expect(await store.findByHash(token.hash)).toMatchObject({ revokedAt: new Date(START) });
+    expect(await store.findByHash([token.hash])).toMatchObject({ revokedAt: new Date(START) });
     expect((await store.list({ after: null, limit: 100 })).map(({ id }) => id)).not.toContain(token.id);
   });
 
@@ -69,17 +92,30 @@ describe('TokenStore', () => {
     const ensure = () =>
       store.ensure(aToken({ hash, scopes: ['admin'], repositoryIds: null, expiresAt: null }));
     await Promise.all([ensure(), ensure(), ensure()]);
-    const first = (await store.findByHash(hash))!;
+    const first = (await store.findByHash([hash]))!;
     await store.revoke(first.id, new Date(START));
     await ensure();
-    expect(await store.findByHash(hash)).toMatchObject({ id: first.id, scopes: ['admin'], revokedAt: null });
+    expect(await store.findByHash([hash])).toMatchObject({
+      id: first.id,
+      scopes: ['admin'],
+      revokedAt: null,
+    });
   });
 
-  it('never moves the time of the last use back', async () => {
-    const token = aToken();
-    await add(token);
-    await store.touch(token.id, new Date(START + 2));
-    await store.touch(token.id, new Date(START + 1));
-    expect((await store.find(token.id))?.lastUsedAt).toEqual(new Date(START + 2));
+  it('notes the uses of many tokens at once, and never moves a time back', async () => {
+    const [one, two, other] = [aToken(), aToken(), aToken()];
+    for (const token of [one, two, other]) await add(token);
+    await store.touchAll(
+      new Map([
+        [one.id, new Date(START + 2)],
+        [two.id, new Date(START + 3)],
+        [randomUUID(), new Date(START)],
+      ]),
+    );
+    await store.touchAll(new Map([[one.id, new Date(START + 1)]]));
+    const used = await Promise.all(
+      [one, two, other].map(async ({ id }) => (await store.find(id))?.lastUsedAt),
+    );
+    expect(used).toEqual([new Date(START + 2), new Date(START + 3), null]);
   });
 });

@@ -1,3 +1,4 @@
+import { In } from 'typeorm';
 import type { Database } from './database.js';
 import { Token } from './entities/token.js';
 import { storing, type Transaction } from './storing.js';
@@ -22,14 +23,30 @@ export class TokenStore {
         .createQueryBuilder()
         .insert()
         .values(token)
-        .orUpdate(['scopes', 'repository_ids', 'owner_logins', 'expires_at', 'revoked_at'], ['hash'])
+        .orUpdate(
+          [
+            'key_id',
+            'scopes',
+            'repository_ids',
+            'owner_logins',
+            'requests_per_second',
+            'events_per_second',
+            'expires_at',
+            'revoked_at',
+          ],
+          ['hash'],
+        )
         .execute(),
     );
   }
 
-  /** The token with this hash, revoked and expired ones too. */
-  async findByHash(hash: Buffer): Promise<Token | null> {
-    return storing('reading the token', () => this.database.getRepository(Token).findOneBy({ hash }));
+  /** The token with one of these hashes (of one text under several keys), revoked and expired ones too; an earlier hash wins. */
+  async findByHash(hashes: Buffer[]): Promise<Token | null> {
+    const found = await storing('reading the token', () =>
+      this.database.getRepository(Token).findBy({ hash: In(hashes) }),
+    );
+    const placeOf = ({ hash }: Token): number => hashes.findIndex((one) => one.equals(hash));
+    return found.toSorted((a, b) => placeOf(a) - placeOf(b))[0] ?? null;
   }
 
   /** The token with this id, revoked and expired ones too. */
@@ -60,13 +77,26 @@ export class TokenStore {
     return result.affected === 1;
   }
 
-  /** Notes that a token was used; never moves the time back. */
-  async touch(id: string, at: Date): Promise<void> {
-    await storing('noting the use of the token', () =>
-      this.database.query('UPDATE tokens SET last_used_at = greatest(last_used_at, $2) WHERE id = $1', [
-        id,
-        at,
-      ]),
+  /** Notes when tokens were used, all in one statement; never moves a time back. */
+  async touchAll(uses: ReadonlyMap<string, Date>): Promise<void> {
+    await storing('noting the use of tokens', () =>
+      this.database.query(
+        `UPDATE tokens SET last_used_at = greatest(last_used_at, used.at)
+         FROM unnest($1::uuid[], $2::timestamptz[]) AS used (id, at) WHERE tokens.id = used.id`,
+        [[...uses.keys()], [...uses.values()]],
+      ),
+    );
+  }
+
+  /** Replaces the hash of a token by that under another key; does nothing when the hash is no longer `from`. */
+  async rehash(id: string, from: Buffer, to: { hash: Buffer; keyId: string }): Promise<void> {
+    await storing('storing the hash of the token', () =>
+      this.database
+        .createQueryBuilder()
+        .update(Token)
+        .set({ hash: to.hash, keyId: to.keyId })
+        .where('id = :id AND hash = :from', { id, from })
+        .execute(),
     );
   }
 }

@@ -30,9 +30,9 @@ export interface WorkerOptions<F extends ConfigFields> extends BootOptions<F> {
   stages?: (config: AppConfig<F>) => StageSettings;
 }
 
-/** Options of {@link bootHttp}; the fields must have `port`. */
+/** Options of {@link bootHttp}; the fields must have `port`, and may have `trustedProxies`. */
 export interface HttpOptions<F extends ConfigFields>
-  extends BootOptions<F>, Omit<HttpAppOptions, 'module' | 'log' | 'setup'> {
+  extends BootOptions<F>, Omit<HttpAppOptions, 'module' | 'log' | 'setup' | 'trustedProxies'> {
   setup?: (
     app: Parameters<NonNullable<HttpAppOptions['setup']>>[0],
     runtime: Runtime<AppConfig<F>>,
@@ -72,16 +72,18 @@ export function bootHttp<const F extends ConfigFields>(o: HttpOptions<F>): Promi
   const { setup, bodyLimitBytes, authenticateBelow, rawJson } = o;
   return boot(o, async (runtime, module) => {
     const { config, log } = runtime;
+    const { port, trustedProxies } = config as unknown as { port: number; trustedProxies?: string[] };
     const app = await createHttpApp({
       module,
       log,
+      ...(trustedProxies !== undefined && { trustedProxies }),
       ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
       ...(authenticateBelow !== undefined && { authenticateBelow }),
       ...(rawJson !== undefined && { rawJson }),
       ...(setup && { setup: (created) => setup(created, runtime) }),
     });
     runtime.onClose('http server', () => app.close());
-    await app.listen((config as unknown as { port: number }).port, config.host);
+    await app.listen(port, config.host);
     return { url: (await app.getUrl()).replace('[::1]', 'localhost') };
   });
 }

@@ -1,3 +1,4 @@
+export { accessConfig, createAuthentication } from './access-config.js';
 export { startAdminServer } from './admin-server.js';
 export type { AdminServer } from './admin-server.js';
 export { bootHttp, bootWorker } from './boot.js';
@@ -23,13 +24,21 @@ export {
   VERIFY_TOKEN,
 } from './http/bearer-guard.js';
 export type { VerifiedToken, VerifyToken } from './http/bearer-guard.js';
+export { Authentication } from './http/auth/authentication.js';
+export type { KnowingVerifier } from './http/auth/authentication.js';
 export { createHttpApp } from './http/http-app.js';
 export type { HttpAppOptions } from './http/http-app.js';
 export { parseJsonBody } from './http/json-body.js';
+export { RateBuckets } from './http/limits/rate-buckets.js';
+export type { BucketLevel, Rate } from './http/limits/rate-buckets.js';
+export { RateLimitGuard } from './http/limits/rate-limit.guard.js';
+export { rateLimitModule, rateOf, RATE_POLICY, writeRateLimit } from './http/limits/rate-limit.js';
+export type { RatePolicy } from './http/limits/rate-limit.js';
 export { problemBody, ProblemException } from './http/problem.js';
 export type { ProblemBody, ProblemOptions } from './http/problem.js';
 export { ProblemFilter } from './http/problem-filter.js';
 export type { AllowedMethods } from './http/problem-filter.js';
+export { SCOPES } from './http/scopes.js';
 export { KafkaStrategy } from './kafka-strategy.js';
 export type { ConsumerStarters, KafkaStrategyOptions, StageSettings } from './kafka-strategy.js';
 export { Lifecycle } from './lifecycle.js';

@@ -8,6 +8,8 @@ const RANDOM_CHARACTERS = 40;
 const CHECKSUM_CHARACTERS = 6;
 const TOKEN = /^dits_([0-9A-Za-z]{40})([0-9A-Za-z]{6})$/;
 const KEY_BYTES = 32;
+const KEY_ID = /^[A-Za-z0-9._-]{1,32}$/;
+const DEFAULT_KEY_ID = 'default';
 
 /** Makes a new API token: `dits_`, 40 random base62 characters, and a checksum of 6, so that scanners know it from its look. */
 export function generateToken(): string {
@@ -21,24 +23,65 @@ export function generateToken(): string {
   return PREFIX + random + checksum(random);
 }
 
-/** True when a text has the form of a token and its checksum is right: a typo is refused without a look-up. */
+/** True when a text has the form of a token and its checksum is right, which a secret scanner can tell offline. */
 export function isToken(text: string): boolean {
   const [, random, sum] = TOKEN.exec(text) ?? [];
   return random !== undefined && sum === checksum(random);
 }
 
-/** The hash that is stored in a token's place: hex HMAC-SHA256 under the installation's token key. */
-export function hashToken(token: string, key: Uint8Array): string {
-  return createHmac('sha256', key).update(token, 'utf8').digest('hex');
+/** True when a text looks like a token and its checksum is wrong: a typo, which no look-up needs to tell. */
+export function isMistypedToken(text: string): boolean {
+  return TOKEN.test(text) && !isToken(text);
 }
 
-/** Reads a token key: base64 of 32 bytes. Throws a `RangeError` that does not show it. */
-export function parseTokenKey(text: string): Buffer {
-  const key = Buffer.from(text, 'base64');
-  if (key.length !== KEY_BYTES || key.toString('base64') !== text) {
-    throw new RangeError('must be the base64 of 32 bytes');
+/**
+ * The hashes that may be stored in a token's place: HMAC-SHA256 under each of the installation's token keys, in their order. A new
+ * token is stored under the first.
+ */
+export function hashToken(token: string, keys: readonly TokenKey[]): [TokenHash, ...TokenHash[]] {
+  return keys.map(({ id, key }) => ({
+    keyId: id,
+    hash: createHmac('sha256', key).update(token, 'utf8').digest(),
+  })) as [TokenHash, ...TokenHash[]];
+}
+
+/** A token's hash, and which key made it. */
+export interface TokenHash {
+  keyId: string;
+  /** 32 bytes. */
+  hash: Buffer;
+}
+
+/** One of the installation's token keys. */
+export interface TokenKey {
+  /** Stored beside a hash, to tell which key made it. */
+  id: string;
+  /** 32 bytes. */
+  key: Buffer;
+}
+
+/**
+ * Reads token keys: `<key id>:<base64 of 32 bytes>`, comma between. The first hashes; all are known by their hashes. A key without
+ * an id has the id `default`. Throws a `RangeError` that does not show a key.
+ */
+export function parseTokenKeys(text: string): TokenKey[] {
+  const keys = text.split(',').map((item) => parseTokenKey(item.trim()));
+  const repeated = keys.find(({ id }, i) => keys.findIndex((other) => other.id === id) < i);
+  if (repeated) throw new RangeError(`must not name the key id ${repeated.id} twice`);
+  return keys;
+}
+
+function parseTokenKey(item: string): TokenKey {
+  const colon = item.indexOf(':');
+  const id = colon === -1 ? DEFAULT_KEY_ID : item.slice(0, colon);
+  const encoded = item.slice(colon + 1);
+  const key = Buffer.from(encoded, 'base64');
+  if (!KEY_ID.test(id) || key.length !== KEY_BYTES || key.toString('base64') !== encoded) {
+    throw new RangeError(
+      'must be <key id>:<base64 of 32 bytes>, comma between (openssl rand -base64 32); key ids: 1 to 32 letters, digits and ._-',
+    );
   }
-  return key;
+  return { id, key };
 }
 
 function checksum(random: string): string {

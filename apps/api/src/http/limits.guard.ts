@@ -24,7 +24,8 @@ export class LimitsGuard implements CanActivate {
       return true;
     }
     const path = request.url.split('?')[0]!;
-    if (request.method === 'GET') throw new ProblemException(404, { detail: `There is nothing at ${path}.` });
+    if (request.method === 'GET' || request.method === 'HEAD')
+      throw new ProblemException(404, { detail: `There is nothing at ${path}.` });
     throw new ProblemException(403, {
       detail: 'The token is limited to other repositories or owners.',
       code: 'outside_limits',

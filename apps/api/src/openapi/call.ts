@@ -48,7 +48,7 @@ export function Call(o: CallOptions): MethodDecorator {
     }),
     okResponse(o.ok),
     ...(o.also ? [okResponse(o.also)] : []),
-    ...[401, 403, ...(o.problems ?? []), 500, 503].map((status) => problemResponse(status)),
+    ...[401, 403, ...(o.problems ?? []), 429, 500, 503].map((status) => problemResponse(status)),
   ];
   if (o.body) {
     decorators.push(

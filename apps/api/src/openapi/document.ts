@@ -59,7 +59,11 @@ export function openApiDocument(
     .setVersion('1')
     .setLicense('Proprietary', 'https://dits.io')
     .addServer(o.publicUrl ?? '/')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A token of POST /v1/tokens.' })
+    .addBearerAuth({
+      type: 'http',
+      scheme: 'bearer',
+      description: "A token of POST /v1/tokens, or a JWT of the operator's identity provider.",
+    })
     .addTag('Webhooks', 'Receivers, of one repository or of all repositories of an owner.')
     .addTag('Deliveries', 'What was posted to a webhook, and what came back.')
     .addTag('Redelivery', 'Deliveries made again, one or many, and past events matched again.')

@@ -4,7 +4,7 @@ import { ApiResponse } from '@nestjs/swagger';
 const PROBLEMS: Record<number, { description: string; detail: string; code?: string; errors?: object[] }> = {
   400: { description: 'The body is not JSON.', detail: 'The body is not JSON.', code: 'malformed_json' },
   401: {
-    description: 'No token, or one that is unknown, expired or revoked.',
+    description: 'No token, or one that is not good.',
     detail: 'The token is not valid.',
     code: 'invalid_token',
   },
@@ -34,6 +34,11 @@ const PROBLEMS: Record<number, { description: string; detail: string; code?: str
     code: 'invalid_fields',
     errors: [{ path: 'url', message: 'must begin with https:// or http://' }],
   },
+  429: {
+    description: 'The token has used up its rate, or too many bad tokens came from this address.',
+    detail: 'This token has used up its rate of 50 requests a second.',
+    code: 'rate_limited',
+  },
   500: { description: 'A mistake of ours.', detail: 'Something went wrong here.', code: 'internal' },
   503: {
     description:
@@ -45,6 +50,14 @@ const PROBLEMS: Record<number, { description: string; detail: string; code?: str
 
 const HEADERS: Record<number, Record<string, object>> = {
   401: { 'WWW-Authenticate': { description: 'RFC 6750.', schema: { type: 'string' } } },
+  429: {
+    'Retry-After': { description: 'Seconds.', schema: { type: 'string' } },
+    'RateLimit-Policy': {
+      description: 'draft-ietf-httpapi-ratelimit-headers-10.',
+      schema: { type: 'string' },
+    },
+    RateLimit: { description: 'What is left of it; on every answer.', schema: { type: 'string' } },
+  },
   503: { 'Retry-After': { description: 'Seconds.', schema: { type: 'string' } } },
 };
 

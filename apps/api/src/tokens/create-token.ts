@@ -1,18 +1,18 @@
-import { Token, type TokenStore, type Transaction } from '@dits/persistence';
-import type { Logger } from '@dits/runtime';
+import { Token, type TokenHash, type TokenStore, type Transaction } from '@dits/persistence';
+import { SCOPES, type Logger } from '@dits/runtime';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { invalidFields } from '../http/read-fields.js';
 import { presentToken, type TokenWithSecretBody } from './token-body.js';
-import { SCOPES, type TokenCreateFields } from './token-fields.js';
+import type { TokenCreateFields } from './token-fields.js';
 
 /** What making tokens needs. */
 export interface TokenDeps {
   inTransaction<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
   tokens: TokenStore;
   generateToken: () => string;
-  /** The keyed hash that is stored in a token's place. */
-  hash: (token: string) => Buffer;
+  /** The keyed hashes of a token; the first is stored in its place. */
+  hashes: (token: string) => [TokenHash, ...TokenHash[]];
   /** A new UUIDv7. */
   newId: () => string;
   now: () => number;
@@ -39,6 +39,8 @@ export async function createToken(
     scopes: o.fields.scopes,
     repositoryIds: o.fields.repository_ids,
     ownerLogins: o.fields.owner_logins,
+    requestsPerSecond: o.fields.requests_per_second,
+    eventsPerSecond: o.fields.events_per_second,
     expiresAt: o.fields.expires_at,
   });
   const answer = {
@@ -55,16 +57,22 @@ export async function createToken(
 }
 
 /**
- * Makes sure of the token that the configuration gives, with every scope and no limit. One that the configuration gave
- * before goes on working until it is deleted.
+ * Makes sure of the token that the configuration gives, with every scope and no limit, on its rate neither. One that the
+ * configuration gave before goes on working until it is deleted.
  */
 export async function ensureBootstrapToken(deps: TokenDeps, text: string): Promise<void> {
+  const hashes = deps.hashes(text);
+  // Its row may have the hash of an older key; without this there would be two.
+  const known = await deps.tokens.findByHash(hashes.map(({ hash }) => hash));
+  if (known && !known.hash.equals(hashes[0].hash)) await deps.tokens.rehash(known.id, known.hash, hashes[0]);
   await deps.tokens.ensure(
     tokenOf(deps, text, {
       name: 'bootstrap',
       scopes: [...SCOPES],
       repositoryIds: null,
       ownerLogins: null,
+      requestsPerSecond: 0,
+      eventsPerSecond: 0,
       expiresAt: null,
     }),
   );
@@ -73,13 +81,22 @@ export async function ensureBootstrapToken(deps: TokenDeps, text: string): Promi
 function tokenOf(
   deps: TokenDeps,
   text: string,
-  fields: Pick<Token, 'name' | 'scopes' | 'repositoryIds' | 'ownerLogins' | 'expiresAt'>,
+  fields: Pick<
+    Token,
+    | 'name'
+    | 'scopes'
+    | 'repositoryIds'
+    | 'ownerLogins'
+    | 'requestsPerSecond'
+    | 'eventsPerSecond'
+    | 'expiresAt'
+  >,
 ): Token {
   return Object.assign(new Token(), {
     ...fields,
     id: deps.newId(),
     prefix: text.slice(0, PREFIX_CHARACTERS),
-    hash: deps.hash(text),
+    ...deps.hashes(text)[0],
     createdAt: new Date(deps.now()),
     revokedAt: null,
     lastUsedAt: null,

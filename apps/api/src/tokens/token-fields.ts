@@ -1,8 +1,8 @@
+import { SCOPES } from '@dits/runtime';
 import { z } from 'zod';
-import { distinct, ownerLogin, repositoryId, text, time } from '../http/fields.js';
+import { distinct, integer, ownerLogin, repositoryId, text, time } from '../http/fields.js';
 
-/** Everything a token may be allowed to do. */
-export const SCOPES = ['events:write', 'webhooks:read', 'webhooks:write', 'admin'] as const;
+const rate = integer({ min: 0, max: 1_000_000 }).nullable().default(null);
 
 /** What an administrator may send about a new token. */
 export const tokenCreate = z
@@ -23,7 +23,20 @@ export const tokenCreate = z
       .min(1, 'must name at least one owner, or be null')
       .nullable()
       .default(null)
-      .meta({ description: 'Upper and lower case are the same.', example: null }),
+      .meta({
+        description:
+          'Upper and lower case are the same. For `events:write` the owner is what the event says: see docs/security.md.',
+        example: null,
+      }),
+    requests_per_second: rate.meta({
+      description: 'API requests a second, ten times as many at once. Null: the default; 0: no limit.',
+      example: null,
+    }),
+    events_per_second: rate.meta({
+      description:
+        'Events a second that it may post, ten times as many at once. Null: the default; 0: no limit.',
+      example: null,
+    }),
     expires_at: time
       .nullable()
       .default(null)

@@ -18,6 +18,10 @@ export class Token {
   @Column('bytea')
   hash: Buffer;
 
+  /** Id of the token key that the hash was made with. */
+  @Column('text', { name: 'key_id' })
+  keyId: string;
+
   @Column('text', { array: true })
   scopes: string[];
 
@@ -28,6 +32,14 @@ export class Token {
   /** Lower case. */
   @Column('text', { name: 'owner_logins', array: true, nullable: true })
   ownerLogins: string[] | null;
+
+  /** API requests a second, instead of the installation's default; 0: no limit. */
+  @Column('integer', { name: 'requests_per_second', nullable: true })
+  requestsPerSecond: number | null;
+
+  /** Events a second that it may post, instead of the installation's default; 0: no limit. */
+  @Column('integer', { name: 'events_per_second', nullable: true })
+  eventsPerSecond: number | null;
 
   @Column('timestamptz', { name: 'created_at' })
   createdAt: Date;

@@ -17,11 +17,19 @@ export interface VerifiedToken {
   repositoryIds: number[] | null;
   /** Lower case. */
   ownerLogins: string[] | null;
+  /** Its own rates; null or absent: the installation's default; 0: no limit. */
+  requestsPerSecond?: number | null;
+  eventsPerSecond?: number | null;
+  /** Of a JWT: whom it is about. */
+  subject?: string;
 }
 
-/** Knows tokens. Resolves to null for one that is unknown, expired or revoked; rejects with a fault when it can't tell. */
+/**
+ * Knows tokens. Resolves to null for one that is unknown, expired or revoked; rejects with a fault when it can't tell, and with a
+ * 429 {@link ProblemException} when too many bad ones came from the address.
+ */
 export interface VerifyToken {
-  verifyToken(token: string): Promise<VerifiedToken | null>;
+  verifyToken(token: string, from: { address: string }): Promise<VerifiedToken | null>;
 }
 
 /** Nest token under which an app provides its {@link VerifyToken}. */
@@ -96,7 +104,7 @@ export function tokenOf(request: FastifyRequest): VerifiedToken | undefined {
   return verified.get(request.raw);
 }
 
-/** Verifies a request's bearer token, once per request. Throws a 401 {@link ProblemException}. */
+/** Verifies a request's bearer token, once per request. Throws a 401 {@link ProblemException}; whatever is wrong with the token, it says the same. */
 export async function authenticate(request: FastifyRequest, verifier: VerifyToken): Promise<VerifiedToken> {
   const known = tokenOf(request);
   if (known) return known;
@@ -108,7 +116,7 @@ export async function authenticate(request: FastifyRequest, verifier: VerifyToke
     });
   }
   const text = BEARER.exec(header)?.[1];
-  const token = text === undefined ? null : await verifier.verifyToken(text);
+  const token = text === undefined ? null : await verifier.verifyToken(text, { address: request.ip });
   if (!token) {
     throw new ProblemException(401, {
       detail: 'The token is not valid.',

@@ -20,6 +20,8 @@ export interface HttpAppOptions {
   authenticateBelow?: string;
   /** Takes JSON bodies as the Buffer that came instead of parsing them. */
   rawJson?: boolean;
+  /** Addresses and CIDRs whose `X-Forwarded-For` says who the client is. Default none: the client is who connects. */
+  trustedProxies?: string[];
   /** More to do before the routes are made: documentation pages, hooks. */
   setup?: (app: NestFastifyApplication) => void | Promise<void>;
 }
@@ -31,7 +33,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /**
- * Makes a Nest app on Fastify, initialized but not listening, that trusts nothing: no proxy headers, a limit on the body
+ * Makes a Nest app on Fastify, initialized but not listening, that trusts nothing: no proxy headers but of `trustedProxies`, a limit on the body
  * and on the time of a request, no compressed bodies, every error a problem. A client may name its request by
  * `x-request-id`; the answer carries it, or the one made here.
  */
@@ -40,7 +42,7 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
   const filter = new ProblemFilter(o.log, (path) => methodsOf(routes, path));
   const adapter = new FastifyAdapter({
     logger: false,
-    trustProxy: false,
+    trustProxy: o.trustedProxies?.length ? o.trustedProxies : false,
     bodyLimit: o.bodyLimitBytes ?? 1_048_576,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,

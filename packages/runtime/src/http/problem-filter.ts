@@ -1,4 +1,4 @@
-import { KafkaFault, RegistryFault, StorageFault } from '@dits/contracts';
+import { IdentityFault, KafkaFault, RegistryFault, StorageFault } from '@dits/contracts';
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from '../logger.js';
@@ -15,7 +15,7 @@ export type AllowedMethods = (path: string) => string[];
 /**
  * Writes every error as `application/problem+json`: ours, Nest's, and Fastify's own (404, 405, 413, 415, malformed JSON).
  *
- * A fault of Kafka, the registry or the database is a 503 with `Retry-After`; what nobody expected is a 500 that
+ * A fault of Kafka, the registry, the database or the identity provider is a 503 with `Retry-After`; what nobody expected is a 500 that
  * tells the client only the request's id, and an error line.
  */
 @Catch()
@@ -46,7 +46,8 @@ export class ProblemFilter implements ExceptionFilter {
     if (
       exception instanceof KafkaFault ||
       exception instanceof RegistryFault ||
-      exception instanceof StorageFault
+      exception instanceof StorageFault ||
+      exception instanceof IdentityFault
     ) {
       this.log.warn({ err: exception, request_id: request.id }, 'request not served for a fault');
       return {
