@@ -18,6 +18,6 @@ export { checkEvent, readEvent } from './read-event.js';
 export type { EventDefaults, Problem, ReadEventResult } from './read-event.js';
 export { avroType, fullName, recordSchema } from './record-types.js';
 export type { RecordName, RecordsByName } from './record-types.js';
-export { NOT_BEFORE_HEADER, topicNames } from './topics.js';
-export type { TopicNames } from './topics.js';
+export { NOT_BEFORE_HEADER, ROUTE_AGAIN_HEADER, stageGroups, topicNames } from './topics.js';
+export type { StageGroups, TopicNames } from './topics.js';
 export { frame, unframe } from './wire-format.js';

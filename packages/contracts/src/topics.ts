@@ -28,3 +28,27 @@ export function topicNames(prefix = ''): TopicNames {
 
 /** Header of a record on a retry tier: when it is due, ms since 1970 as decimal text. */
 export const NOT_BEFORE_HEADER = 'dits-not-before';
+
+/**
+ * Header of a record on `dits.events` that was put there once more because it was never routed: the router does not take it
+ * for a repeat.
+ */
+export const ROUTE_AGAIN_HEADER = 'dits-route-again';
+
+/** Consumer groups of the stages. */
+export interface StageGroups {
+  router: string;
+  dispatcher: string;
+  retrier: string;
+  recorder: string;
+}
+
+/** Names of the groups, under a prefix as {@link topicNames} takes it. Who asks how far another stage has come needs its group's name. */
+export function stageGroups(prefix = ''): StageGroups {
+  return {
+    router: `${prefix}dits-router`,
+    dispatcher: `${prefix}dits-dispatcher`,
+    retrier: `${prefix}dits-retrier`,
+    recorder: `${prefix}dits-recorder`,
+  };
+}

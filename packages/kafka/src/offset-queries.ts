@@ -23,6 +23,34 @@ export class OffsetQueries {
     return offsets.map(({ partition, low, high }) => ({ partition, low: BigInt(low), high: BigInt(high) }));
   }
 
+  /** Of every partition, the offset of the first record of that time or later; its end when there is none. Throws {@link KafkaFault}. */
+  async atTime(topic: string, timestampMs: number): Promise<{ partition: number; offset: bigint }[]> {
+    const offsets = await this.ask(`offsets of ${topic}`, (admin) =>
+      admin.fetchTopicOffsetsByTimestamp(topic, timestampMs),
+    );
+    return offsets.map(({ partition, offset }) => ({ partition, offset: BigInt(offset) }));
+  }
+
+  /** Sets where a group without members begins. Throws {@link KafkaFault}. */
+  async setStart(
+    groupId: string,
+    topic: string,
+    partitions: { partition: number; offset: bigint }[],
+  ): Promise<void> {
+    await this.ask(`start of ${groupId}`, (admin) =>
+      admin.setOffsets({
+        groupId,
+        topic,
+        partitions: partitions.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+      }),
+    );
+  }
+
+  /** Forgets a group without members. Throws {@link KafkaFault}. */
+  async forgetGroup(groupId: string): Promise<void> {
+    await this.ask(`end of ${groupId}`, (admin) => admin.deleteGroups([groupId]));
+  }
+
   /** Committed offsets of a group: topic to partition to offset. Throws {@link KafkaFault}. */
   async committed(groupId: string, topics: string[]): Promise<Map<string, Map<number, bigint>>> {
     const offsets = await this.ask(`committed offsets of ${groupId}`, (admin) =>
