@@ -2,6 +2,7 @@ import type { OutgoingRecord } from '@dits/kafka';
 import { DeadLetterStore, HistoryPartitions, HistoryProjection, openDatabase } from '@dits/persistence';
 import { connectProducer, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
 import { Module, type DynamicModule } from '@nestjs/common';
+import { startAudit } from './audit/start-audit.js';
 import type { RecorderConfig } from './config.js';
 import { maintainHistory } from './maintain-history.js';
 import type { RecordDeps } from './record-batch.js';
@@ -16,9 +17,9 @@ const MAINTAIN_EVERY_MS = 3_600_000;
 export class AppModule {
   static async wire(runtime: Runtime<RecorderConfig>): Promise<DynamicModule> {
     const { config, log, now, topics } = runtime;
-    // One batch of each stage at a time, and the maintenance.
+    // One batch of each stage at a time, the maintenance, the audit and its lock.
     const database = await runtime.waitFor('the database', () =>
-      openDatabase({ url: config.databaseUrl, poolSize: 3, applicationName: 'dits-recorder', log }),
+      openDatabase({ url: config.databaseUrl, poolSize: 5, applicationName: 'dits-recorder', log }),
     );
     runtime.onClose('database', () => database.destroy());
     const codec = await registerCodec(runtime);
@@ -35,6 +36,8 @@ export class AppModule {
       everyMs: MAINTAIN_EVERY_MS,
     });
     runtime.onClose('history maintenance', () => maintenance.stop());
+
+    startAudit(runtime, { database, codec, producer });
 
     const deps: RecordDeps = {
       topics,

@@ -1,3 +1,4 @@
+import { DEFAULT_RETRY_TIERS, parseTiers } from '@dits/domain';
 import { adminPort, commonConfig, databaseUrl, setting, type AppConfig } from '@dits/runtime';
 
 export const config = {
@@ -24,6 +25,26 @@ export const config = {
     default: '500',
     unit: 'records',
     doc: 'Most records stored at once. Larger batches save statements, and make more to do again after a fault.',
+  },
+  retryTiers: {
+    env: 'DITS_RETRY_TIERS',
+    schema: setting.parsed(parseTiers),
+    default: DEFAULT_RETRY_TIERS,
+    doc: 'Delays between attempts, as the dispatcher has them: the audit must know how long a delivery may wait.',
+  },
+  auditIntervalMs: {
+    env: 'DITS_AUDIT_INTERVAL_MS',
+    schema: setting.integer(100, 86_400_000),
+    default: '300000',
+    unit: 'ms',
+    doc: 'How often it is looked for events and deliveries that are lost. One recorder at a time does; while nothing is overdue it is one query.',
+  },
+  auditGraceMs: {
+    env: 'DITS_AUDIT_GRACE_MS',
+    schema: setting.integer(1_000, 86_400_000),
+    default: '1800000',
+    unit: 'ms',
+    doc: 'How long after its time something counts as overdue. Half an hour: a retry that Retry-After has lengthened may come 15 minutes late.',
   },
 };
 

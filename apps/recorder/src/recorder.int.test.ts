@@ -1,8 +1,11 @@
 import 'reflect-metadata';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { bundledSchemas, EventCatalogue, topicNames, type Routed } from '@dits/contracts';
-import { deliveryId } from '@dits/domain';
+import { DEFAULT_RETRY_TIERS, deliveryId, parseTiers } from '@dits/domain';
 import {
   applyTopics,
   BatchingProducer,
@@ -68,6 +71,9 @@ describe('the recorder', () => {
       historyDays: 30,
       bodyDays: 7,
       maxBatchRecords: 50,
+      retryTiers: parseTiers(DEFAULT_RETRY_TIERS),
+      auditIntervalMs: 3_600_000,
+      auditGraceMs: 3_600_000,
     };
     const lifecycle = new Lifecycle(log, () => undefined);
     const runtime = createRuntime({ name: 'recorder', config, log, lifecycle, now: Date.now });
@@ -257,5 +263,62 @@ describe('the recorder', () => {
     await untilCount(`SELECT count(*) FROM dead_letters WHERE reason = 'last'`, 1);
     expect(await database.query(`SELECT count(*) ${ours}`)).toEqual([{ count: 4 }]);
     await stopSecond();
+  });
+
+  describe('the rebuild command', () => {
+    const today = () => new Date().toISOString().slice(0, 10);
+    const tables = ['events', 'event_bodies', 'deliveries', 'attempts', 'webhook_days', 'dead_letters'];
+    const history = async () =>
+      Promise.all(tables.map((table) => database.query(`SELECT * FROM ${table} t ORDER BY t::text`)));
+
+    /** The command as an operator runs it. Rejects when it exits with anything but 0. */
+    const rebuild = (...args: string[]) =>
+      promisify(execFile)(process.execPath, [join(import.meta.dirname, '../dist/cli/rebuild.js'), ...args], {
+        env: {
+          PATH: process.env.PATH,
+          DITS_KAFKA_BROKERS: services().kafka,
+          DITS_REGISTRY_URL: services().registry,
+          DITS_TOPIC_PREFIX: prefix,
+          DITS_DATABASE_URL: place.url,
+        },
+      });
+
+    it('brings back what was lost, wrong or never there, and changes nothing that is right', async () => {
+      const stop = await startRecorder();
+      const before = (await database.query<{ count: number }[]>(DELIVERED))[0]!.count;
+      await Promise.all(Array.from({ length: 20 }, anEventDelivered));
+      await untilCount(DELIVERED, before + 20);
+      await stop();
+      const whole = await history();
+
+      await database.query('DELETE FROM attempts');
+      await database.query(`DELETE FROM deliveries WHERE delivery_id::text < '8'`);
+      await database.query('DELETE FROM dead_letters');
+      const { stdout } = await rebuild('--json');
+      expect(await history()).toEqual(whole);
+      const lines = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as Record<string, number>);
+      expect(lines.at(-2)!.done).toBe(lines.at(-2)!.total);
+      expect(lines.at(-1)).toMatchObject({ records: lines.at(-2)!.total });
+
+      await database.query(`UPDATE deliveries SET status = 'failed', state_version = '\\xffff'`);
+      await rebuild('--since', today(), '--clear');
+      expect(await history()).toEqual(whole);
+      expect(await database.query('SELECT * FROM history_rebuilds')).toEqual([]);
+    }, 180_000);
+
+    it('says how to call it when it was called wrongly', async () => {
+      await expect(rebuild('--clear')).rejects.toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('needs --since'),
+      });
+      await expect(rebuild('--since', 'yesterday')).rejects.toMatchObject({
+        code: 2,
+        stderr: expect.stringContaining('Usage:'),
+      });
+      expect((await rebuild('--help')).stdout).toContain('--clear');
+    });
   });
 });

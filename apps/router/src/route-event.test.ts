@@ -2,6 +2,7 @@ import {
   KafkaFault,
   PoisonRecordError,
   RegistryFault,
+  ROUTE_AGAIN_HEADER,
   topicNames,
   type AnyEvent,
   type Delivery,
@@ -280,6 +281,13 @@ describe('a repeated event', () => {
     expect(routedIds()).toEqual(['e1']);
     await routeEvents([putBack(2), withId('e1')], deps);
     expect(routedIds()).toEqual(['e1', 'e1']);
+  });
+
+  it('that was put back because it was never routed is routed, though it is known from what was read back', async () => {
+    await routeEvents([withId('e1', { lookback: true }), withId('e2')], deps);
+    const headers = { [ROUTE_AGAIN_HEADER]: Buffer.from('1') };
+    await routeEvents([withId('e1', { headers }), withId('e2')], deps);
+    expect(routedIds()).toEqual(['e2', 'e1']);
   });
 
   it('does not ask for webhooks for the sake of records read again', async () => {

@@ -1,5 +1,6 @@
 import {
   PoisonRecordError,
+  ROUTE_AGAIN_HEADER,
   type AnyEvent,
   type Delivery,
   type EventType,
@@ -63,8 +64,10 @@ export async function routeEvents(
       const { partition } = record;
       const eventId = event.event_id;
       const identity = identityOf(record, eventId);
-      const isRepeat =
+      const isKnown =
         batchIds.has(`${partition}/${identity}`) || deps.recentEventIds.has(partition, identity);
+      // The audit puts back what was passed over; read back at an assignment, that may be known without ever having been routed.
+      const isRepeat = isKnown && record.headers[ROUTE_AGAIN_HEADER] === undefined;
       if (!record.lookback && isRepeat) repeats.push({ record, eventId });
       if (!record.lookback && !isRepeat) {
         const routed = route({ record, name: type.event, event }, deps);

@@ -15,7 +15,7 @@ export { matchesPattern } from './event-pattern.js';
 export { nextStep } from './next-step.js';
 export type { AttemptFacts, Step } from './next-step.js';
 export { ownerLoginOf, ownerLoginsOf } from './owner-login.js';
-export { DEFAULT_RETRY_TIERS, parseTiers, SCHEDULE_SPAN_MS } from './schedule.js';
+export { DEFAULT_RETRY_TIERS, maxJitterMs, parseTiers, SCHEDULE_SPAN_MS } from './schedule.js';
 export type { Tier } from './schedule.js';
 export type {
   SendFailure,

@@ -33,6 +33,8 @@ export type {
 export type { DeliveryStatus } from './history/delivery-state.js';
 export { cursorOf, EventQueries } from './history/event-queries.js';
 export type { EventFilter, PastEvent } from './history/event-queries.js';
+export { LossAuditStore } from './history/loss-audit-store.js';
+export type { OverdueCounts, OverdueDelivery, UnroutedEvent } from './history/loss-audit-store.js';
 export { RedeliveryStore } from './history/redelivery-store.js';
 export type { LockedDelivery } from './history/redelivery-store.js';
 export { AttemptRow, DeliveryRow, EventBodyRow, EventRow } from './history/entities.js';

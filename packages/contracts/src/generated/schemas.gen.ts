@@ -2483,7 +2483,11 @@ export const bundledSchemas: SchemaBundle = {
         { name: 'deferrals', type: 'int', doc: 'From 1.' },
         { name: 'deferred_at_ms', type: 'long', doc: 'ms since 1970.' },
         { name: 'not_before_ms', type: 'long', doc: 'When it comes back, ms since 1970.' },
-        { name: 'reason', type: 'string', doc: 'busy, rate_limited or circuit_open.' },
+        {
+          name: 'reason',
+          type: 'string',
+          doc: 'busy, rate_limited or circuit_open; put_back: it was lost and found by the audit.',
+        },
         {
           name: 'redelivered_at_ms',
           type: ['null', 'long'],

@@ -529,7 +529,7 @@ export interface Deferred {
   deferred_at_ms: number;
   /** When it comes back, ms since 1970. */
   not_before_ms: number;
-  /** busy, rate_limited or circuit_open. */
+  /** busy, rate_limited or circuit_open; put_back: it was lost and found by the audit. */
   reason: string;
   /** When the redelivery or replay that this belongs to was asked for, ms since 1970; absent: nobody asked again. */
   redelivered_at_ms?: null | number;

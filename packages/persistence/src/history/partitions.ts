@@ -99,6 +99,29 @@ export class HistoryPartitions {
     });
   }
 
+  /**
+   * Drops the partitions of a day and of all after it, with all their rows, and makes them anew, empty; returns their names. Dead letters
+   * stay: what was replayed is known from nowhere else.
+   */
+  async clearFrom(day: Date): Promise<string[]> {
+    return storing('clearing partitions', async () => {
+      const from = dayOf(day.getTime());
+      const cleared = (await this.existing(this.o.database)).filter(
+        ({ table, day: ofTable }) => table !== 'dead_letters' && ofTable >= from,
+      );
+      for (const { name } of cleared) {
+        await this.o.database.transaction(async (tx) => {
+          // As above: a long read must not hold up everybody.
+          await tx.query(`SET LOCAL lock_timeout = '3s'`);
+          await tx.query(`DROP TABLE IF EXISTS ${name}`);
+        });
+        this.known.delete(name);
+      }
+      await this.ensureDays([...new Set(cleared.map((partition) => partition.day))]);
+      return cleared.map(({ name }) => name);
+    });
+  }
+
   private async ensureDays(days: number[]): Promise<string[]> {
     const missing = days.flatMap((day) =>
       TABLES.filter((table) => this.keeps(table, day))

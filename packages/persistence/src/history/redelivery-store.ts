@@ -88,17 +88,19 @@ export class RedeliveryStore {
 
 async function withBodies(tx: Transaction, deliveries: DeliveryRow[]): Promise<LockedDelivery[]> {
   const bodies = await bodiesOf(tx, deliveries);
-  return deliveries.map((delivery) => ({ delivery, body: bodies.get(keyOf(delivery)) ?? null }));
+  return deliveries.map((delivery) => ({ delivery, body: bodies.get(bodyKey(delivery)) ?? null }));
 }
 
 interface EventKey {
   eventId: string;
   acceptedAt: Date;
 }
-const keyOf = ({ eventId, acceptedAt }: EventKey) => `${eventId} ${acceptedAt.getTime()}`;
 
-/** The bodies of events that are still kept. */
-async function bodiesOf(tx: Transaction, events: EventKey[]): Promise<Map<string, Buffer>> {
+/** Where {@link bodiesOf} has the body of an event. */
+export const bodyKey = ({ eventId, acceptedAt }: EventKey): string => `${eventId} ${acceptedAt.getTime()}`;
+
+/** The bodies of events that are still kept, by {@link bodyKey}. */
+export async function bodiesOf(tx: Transaction, events: EventKey[]): Promise<Map<string, Buffer>> {
   if (events.length === 0) return new Map();
   const times = events.map(({ acceptedAt }) => acceptedAt.getTime());
   const rows = await tx.query<(EventKey & { body: Buffer })[]>(
@@ -112,5 +114,5 @@ async function bodiesOf(tx: Transaction, events: EventKey[]): Promise<Map<string
       new Date(Math.max(...times)),
     ],
   );
-  return new Map(rows.map((row) => [keyOf(row), row.body]));
+  return new Map(rows.map((row) => [bodyKey(row), row.body]));
 }

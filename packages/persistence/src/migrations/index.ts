@@ -4,6 +4,7 @@ import { CreateRedelivery1764028800003 } from './0003-create-redelivery.js';
 import { CreateDeadLetters1764028800004 } from './0004-create-dead-letters.js';
 import { CreateWebhookDays1764028800005 } from './0005-create-webhook-days.js';
 import { AddWebhookHeaders1764028800006 } from './0006-add-webhook-headers.js';
+import { CreateLossAudit1764028800007 } from './0007-create-loss-audit.js';
 import { AddTokenKeysAndRates1764028800009 } from './0009-add-token-keys-and-rates.js';
 
 /** Every migration, oldest first. Class names end in a 13-digit number that TypeORM orders by. */
@@ -14,5 +15,6 @@ export const migrations = [
   CreateDeadLetters1764028800004,
   CreateWebhookDays1764028800005,
   AddWebhookHeaders1764028800006,
+  CreateLossAudit1764028800007,
   AddTokenKeysAndRates1764028800009,
 ];
