@@ -31,7 +31,7 @@ describe('the retrier', () => {
   const arrived: { record: IncomingRecord; atMs: number }[] = [];
   let producer: BatchingProducer;
   let reader: RunningConsumer;
-  let stopRetrier: (() => Promise<void>) | undefined;
+  let stopRetriers: (() => Promise<void>)[] = [];
 
   beforeAll(async () => {
     await createTopics();
@@ -47,8 +47,8 @@ describe('the retrier', () => {
     });
   }, 60_000);
   afterEach(async () => {
-    await stopRetrier?.();
-    stopRetrier = undefined;
+    await Promise.all(stopRetriers.map((stop) => stop()));
+    stopRetriers = [];
   });
   afterAll(async () => {
     await reader?.stop();
@@ -68,8 +68,8 @@ describe('the retrier', () => {
     }
   }
 
-  /** The retrier in this process, wired as its main does. */
-  async function startRetrier(): Promise<void> {
+  /** A retrier in this process, wired as its main does; returns how to stop it before the test ends. */
+  async function startRetrier(): Promise<() => Promise<void>> {
     const config = {
       kafkaBrokers: [services().kafka],
       // Nobody there: the retrier has no need of the registry.
@@ -83,7 +83,8 @@ describe('the retrier', () => {
       retryTiers: tiers,
     };
     const lifecycle = new Lifecycle(log, () => undefined);
-    stopRetrier = () => lifecycle.stop('test', 0);
+    const stop = () => lifecycle.stop('test', 0);
+    stopRetriers.push(stop);
     const runtime = createRuntime({ name: 'retrier', config, log, lifecycle, now: Date.now });
     const strategy = new KafkaStrategy({
       kafka: runtime.kafka,
@@ -102,6 +103,7 @@ describe('the retrier', () => {
     app.useGlobalFilters(new FaultFilter());
     runtime.onClose('consumers', () => app.close());
     await app.listen();
+    return stop;
   }
 
   async function hold(
@@ -173,14 +175,53 @@ describe('the retrier', () => {
   }, 60_000);
 
   it('loses nothing and repeats nothing over a restart', async () => {
-    await startRetrier();
+    const stop = await startRetrier();
     await hold('before', { tier: '100ms', notBeforeMs: Date.now() });
     await untilBack('before');
     await hold('over', { tier: '600ms', notBeforeMs: Date.now() + 600 });
-    await stopRetrier!();
+    await stop();
     await startRetrier();
     await hold('after', { tier: '100ms', notBeforeMs: Date.now() });
     await untilBack('over', 'after');
     for (const name of ['before', 'over', 'after']) expect(found(name)).toHaveLength(1);
   }, 60_000);
+
+  it('loses nothing, and puts nothing back early or out of order, while retriers come and go and share the work', async () => {
+    const names: string[] = [];
+    const dueAtMs = new Map<string, number>();
+    const holdSome = async (round: string) => {
+      for (let i = 0; i < 100; i++) {
+        const name = `shared-${round}-${i}`;
+        const notBeforeMs = Date.now() + 600;
+        names.push(name);
+        dueAtMs.set(name, notBeforeMs);
+        await hold(name, { tier: '600ms', notBeforeMs });
+      }
+    };
+    const stopFirst = await startRetrier();
+    await holdSome('alone');
+    // A rebalance while all of it waits, and another one, and a third.
+    const stopSecond = await startRetrier();
+    await holdSome('two');
+    await stopFirst();
+    await holdSome('one left');
+    await startRetrier();
+    await holdSome('two again');
+    await stopSecond();
+    await untilBack(...names);
+
+    // What was put back as its partition went to another is put back again; the first time counts.
+    const firsts = new Map<string, { partition: number; atMs: number }>();
+    for (const { record, atMs } of arrived) {
+      const name = String(record.headers.name);
+      if (dueAtMs.has(name) && !firsts.has(name)) firsts.set(name, { partition: record.partition, atMs });
+    }
+    for (const [name, { atMs }] of firsts) expect([name, atMs >= dueAtMs.get(name)!]).toEqual([name, true]);
+    // The same key: the same partition here and there.
+    for (const partition of [0, 1]) {
+      const order = [...firsts].filter(([, first]) => first.partition === partition).map(([name]) => name);
+      expect(order.length).toBeGreaterThan(0);
+      expect(order).toEqual(names.filter((name) => order.includes(name)));
+    }
+  }, 120_000);
 });
