@@ -19,6 +19,7 @@ export interface Platform {
   api: string;
   token: string;
   prefix: string;
+  databaseUrl: string;
   folder: string;
   databaseUrl: string;
   call<T = Record<string, unknown>>(
@@ -87,6 +88,7 @@ export async function startPlatform(o: StartPlatformOptions = {}): Promise<Platf
     api: running.api,
     token: running.token,
     prefix,
+    databaseUrl: database.url,
     folder,
     databaseUrl: database.url,
     call,
