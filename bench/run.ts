@@ -1,5 +1,7 @@
 import { parseArgs } from 'node:util';
+import { history } from './history.ts';
 import { latency } from './latency.ts';
+import { retry } from './retry.ts';
 
 const help = `npm run bench -- <what> [options]
 
@@ -9,6 +11,16 @@ const help = `npm run bench -- <what> [options]
   --seconds N   length of one run               (10)
   --runs N      repeated runs; medians of them  (3)
   --quick       one run of 3 s
+
+  retry       the CPU of a retrier with nothing due, with empty tiers and with full ones
+
+  --records N   deliveries that wait            (100000)
+  --seconds N   length of each measurement      (10)
+
+  history     a page of a webhook's deliveries from the api, by filter
+
+  --records N   deliveries of the webhook       (1000000)
+  --runs N      requests for each filter        (100)
 
 It starts everything it needs in an instance of its own (.local/bench), talks only to loopback and stops by itself.
 A table, then one line of JSON. What each measures, and dated results: bench/README.md`;
@@ -20,24 +32,40 @@ const { values, positionals } = parseArgs({
     quick: { type: 'boolean' },
     rate: { type: 'string', default: '50' },
     seconds: { type: 'string', default: '10' },
-    runs: { type: 'string', default: '3' },
+    runs: { type: 'string' },
+    records: { type: 'string' },
   },
 });
 
+const seconds = () => within('seconds', values.seconds, 1, 600);
+const benchmarks: Record<string, () => Promise<object>> = {
+  latency: () =>
+    latency({
+      ratePerSecond: within('rate', values.rate, 1, 2000),
+      seconds: values.quick ? 3 : seconds(),
+      runs: values.quick ? 1 : within('runs', values.runs ?? '3', 1, 20),
+    }),
+  retry: () =>
+    retry({ records: within('records', values.records ?? '100000', 1, 1_000_000), seconds: seconds() }),
+  history: () =>
+    history({
+      deliveries: within('records', values.records ?? '1000000', 1_000, 10_000_000),
+      requests: within('runs', values.runs ?? '100', 1, 10_000),
+    }),
+};
+
 if (values.help || positionals.length === 0) {
   console.log(help);
-} else if (positionals[0] !== 'latency') {
-  console.error(`There is no benchmark "${positionals[0]}".\n\n${help}`);
-  process.exitCode = 2;
 } else {
-  const options = {
-    ratePerSecond: within('rate', values.rate, 1, 2000),
-    seconds: values.quick ? 3 : within('seconds', values.seconds, 1, 600),
-    runs: values.quick ? 1 : within('runs', values.runs, 1, 20),
-  };
-  console.log(JSON.stringify(await latency(options)));
-  // The channel to the process that started us would keep us waiting for its signals.
-  process.exit();
+  const [name] = positionals;
+  const benchmark = name !== undefined && Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+  if (benchmark) {
+    console.log(JSON.stringify(await benchmark()));
+    // The channel to the process that started us would keep us waiting for its signals.
+    process.exit();
+  }
+  console.error(`There is no benchmark "${name}".\n\n${help}`);
+  process.exitCode = 2;
 }
 
 function within(name: string, text: string, min: number, max: number): number {
