@@ -1,3 +1,5 @@
+export { generateSigningKey, publicJwk, publicKeyOf } from './ed25519.js';
+export type { PublicJwk, SigningKeyPair } from './ed25519.js';
 export { generateSecret } from './secret.js';
 export { SecretBox, SecretBoxError } from './secret-box.js';
 export type { SealKey, SecretBoxReason } from './secret-box.js';

@@ -1,4 +1,5 @@
 import { createHmac } from 'node:crypto';
+import { ed25519Sign, isPrivateKey } from './ed25519.js';
 import { hubKey, standardKey } from './secret.js';
 
 /**
@@ -10,10 +11,12 @@ export function signBody({ secret, body }: { secret: string; body: Uint8Array })
 }
 
 /**
- * Value of `webhook-signature` of the Standard Webhooks scheme: for each secret, in order, `v1,` and the base64
- * HMAC-SHA256 of `id.timestamp.body`, parted by spaces.
+ * Value of `webhook-signature` of the Standard Webhooks scheme: a signature of `id.timestamp.body` for each secret, in
+ * order, parted by spaces. `v1,` and a base64 HMAC-SHA256 for a secret; `v1a,` and a base64 ed25519 signature for a
+ * private key (`whsk_…`).
  *
- * Throws a `RangeError` when there is no secret, or the id holds a dot, which would make the signed text ambiguous.
+ * Throws a `RangeError` when there is no secret, a `whsk_` one is no key, or the id holds a dot, which would make the
+ * signed text ambiguous.
  */
 export function signStandard(message: {
   secrets: readonly string[];
@@ -24,8 +27,13 @@ export function signStandard(message: {
   const { secrets, id, timestampSeconds, body } = message;
   if (secrets.length === 0) throw new RangeError('signStandard needs at least one secret');
   if (id.includes('.')) throw new RangeError('a message id must not hold a dot');
+  const signed = { id, timestamp: String(timestampSeconds), body };
   return secrets
-    .map((secret) => `v1,${standardHmac({ secret, id, timestamp: String(timestampSeconds), body })}`)
+    .map((secret) =>
+      isPrivateKey(secret)
+        ? `v1a,${ed25519Sign(signedBytes(signed), secret)}`
+        : `v1,${standardHmac({ secret, ...signed })}`,
+    )
     .join(' ');
 }
 
@@ -41,4 +49,10 @@ export function standardHmac(message: {
     .update(`${id}.${timestamp}.`)
     .update(body)
     .digest('base64');
+}
+
+/** `id.timestamp.body`, which the Standard Webhooks scheme signs. */
+export function signedBytes(message: { id: string; timestamp: string; body: Uint8Array }): Buffer {
+  const { id, timestamp, body } = message;
+  return Buffer.concat([Buffer.from(`${id}.${timestamp}.`, 'utf8'), body]);
 }
