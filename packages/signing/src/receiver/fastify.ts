@@ -44,7 +44,7 @@ interface UsedScope {
  */
 export function verifyDeliveries(scope: FastifyScope, options: ReceiverOptions): void {
   const judge = judgeWith(options);
-  const used = scope as UsedScope;
+  const used: UsedScope = scope;
   used.addContentTypeParser('application/json', { parseAs: 'buffer' }, (_request, body, done) =>
     done(null, body),
   );
