@@ -31,7 +31,14 @@ import {
   type RatePolicy,
   type Runtime,
 } from '@dits/runtime';
-import { generateSecret, generateToken, hashToken, isMistypedToken, SecretBox } from '@dits/signing';
+import {
+  generateSecret,
+  generateSigningKey,
+  generateToken,
+  hashToken,
+  isMistypedToken,
+  SecretBox,
+} from '@dits/signing';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { APP_GUARD, APP_INTERCEPTOR } from '@nestjs/core';
 import type { ApiConfig } from './config.js';
@@ -60,6 +67,7 @@ import { repeat } from './repeat.js';
 import { ensureBootstrapToken, TOKEN_DEPS, type TokenDeps } from './tokens/create-token.js';
 import { TokensController } from './tokens/tokens.controller.js';
 import { uuidV7 } from '@dits/domain';
+import { PublicKeysController } from './webhooks/public-keys.controller.js';
 import { WEBHOOK_DEPS, type WebhookDeps } from './webhooks/webhook-deps.js';
 import { WEBHOOK_SCHEMAS, webhookSchemas } from './webhooks/webhook-fields.js';
 import { WebhooksController } from './webhooks/webhooks.controller.js';
@@ -112,6 +120,7 @@ export class AppModule {
       topics,
       box,
       generateSecret,
+      generateSigningKey,
     };
     this.watchWebhooks(runtime, {
       ...webhookDeps,
@@ -158,6 +167,7 @@ export class AppModule {
       imports: [rateLimitModule(policy, new RateBuckets({ now }))],
       controllers: [
         WebhooksController,
+        PublicKeysController,
         DeliveriesController,
         RedeliveriesController,
         ReplaysController,

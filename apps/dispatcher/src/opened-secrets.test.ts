@@ -29,6 +29,19 @@ describe('OpenedSecrets', () => {
     expect(secrets.of(rotated, 2_000)).toEqual(['new']);
   });
 
+  it('gives the ed25519 keys that sign now after the secrets', () => {
+    const secrets = new OpenedSecrets(aBox());
+    const webhook = {
+      ...rotated,
+      signing_keys: [
+        { sealed: 'sealed:whsk_new', expires_at_ms: null },
+        { sealed: 'sealed:whsk_old', expires_at_ms: 1_000 },
+      ],
+    };
+    expect(secrets.of(webhook, 999)).toEqual(['new', 'old', 'whsk_new', 'whsk_old']);
+    expect(secrets.of(webhook, 1_000)).toEqual(['new', 'old', 'whsk_new']);
+  });
+
   it('gives the headers by name, opened for that webhook, once', () => {
     const box = aBox();
     const secrets = new OpenedSecrets(box);

@@ -6,15 +6,16 @@ interface Opened {
   headers: Readonly<Record<string, string>>;
 }
 
-/** The webhooks' secrets and headers in clear, opened once per version of a webhook and kept as long as that version is. */
+/** The webhooks' secrets, signing keys and headers in clear, opened once per version of a webhook and kept as long as that version is. */
 export class OpenedSecrets {
   private readonly opened = new WeakMap<WebhookSnapshot, Opened>();
 
   constructor(private readonly box: Pick<SecretBox, 'open'>) {}
 
   /**
-   * The secrets that sign now, the current one first. Throws `SecretBoxError` when one can't be opened: a key is
-   * missing in this process's configuration, and no delivery may leave unsigned.
+   * The secrets that sign now, the current one first, and after them the ed25519 private keys (`whsk_…`) that do. Throws
+   * `SecretBoxError` when one can't be opened: a key is missing in this process's configuration, and no delivery may
+   * leave unsigned.
    */
   of(webhook: WebhookSnapshot, nowMs: number): string[] {
     const { secrets } = this.open(webhook);
@@ -29,9 +30,9 @@ export class OpenedSecrets {
   private open(webhook: WebhookSnapshot): Opened {
     const known = this.opened.get(webhook);
     if (known) return known;
-    const { webhook_id: id, secrets, headers } = webhook;
+    const { webhook_id: id, secrets, signing_keys, headers } = webhook;
     const opened = {
-      secrets: secrets.map(({ sealed, expires_at_ms }) => ({
+      secrets: [...secrets, ...(signing_keys ?? [])].map(({ sealed, expires_at_ms }) => ({
         secret: this.box.open(sealed, id),
         expiresAtMs: expires_at_ms ?? Infinity,
       })),

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { verifyHubSignature, verifyStandard } from '@dits/signing';
+import { generateSigningKey, verifyHubSignature, verifyStandard } from '@dits/signing';
 import { aDelivery } from '@dits/testkit';
 import { requestHeaders } from './request-headers.js';
 
@@ -63,5 +63,23 @@ describe('requestHeaders', () => {
     }
     const signature = headers['X-Hub-Signature-256'];
     expect(verifyHubSignature({ secret: 'new', body, signature })).toEqual({ ok: true });
+  });
+
+  it('signs with ed25519 besides, for a webhook that has such keys', () => {
+    const keys = [generateSigningKey(), generateSigningKey()];
+    const signed = requestHeaders({
+      delivery,
+      secrets: ['new', 'old', ...keys.map(({ privateKey }) => privateKey)],
+      nowMs,
+      userAgent: 'Dits-Webhooks/1.2.3',
+      own: {},
+    });
+    const signature = signed['webhook-signature'];
+    expect(signature).toMatch(/^v1,\S+ v1,\S+ v1a,\S+ v1a,\S+$/);
+    expect(signed['X-Hub-Signature-256']).toBe(headers['X-Hub-Signature-256']);
+    const standard = { id: signed['webhook-id'], timestamp: signed['webhook-timestamp'], signature };
+    for (const secret of ['new', 'old', ...keys.map(({ publicKey }) => publicKey)]) {
+      expect(verifyStandard({ secret, body: delivery.body, headers: standard, nowMs })).toEqual({ ok: true });
+    }
   });
 });

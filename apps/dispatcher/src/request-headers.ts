@@ -5,8 +5,9 @@ import { signBody, signStandard } from '@dits/signing';
  * Headers of one attempt: those of the webhook's owner, what it is, and that it is ours, in both schemes. One of the
  * owner's that has a name of ours, in whatever case, is left out.
  *
- * `secrets` are those that sign now, the current one first. The Standard Webhooks header carries a signature of each,
- * so that a receiver may take its time over a rotation; `X-Hub-Signature-256` has room for the current one only.
+ * `secrets` are those that sign now, the current one first, ed25519 private keys last. The Standard Webhooks header
+ * carries a signature of each, so that a receiver may take its time over a rotation; `X-Hub-Signature-256` has room for
+ * the current secret only.
  */
 export function requestHeaders(o: {
   delivery: Delivery;

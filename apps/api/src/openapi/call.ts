@@ -1,6 +1,6 @@
 import { applyDecorators, HttpCode } from '@nestjs/common';
 import { ApiBearerAuth, ApiBody, ApiHeader, ApiOperation, ApiQuery, ApiResponse } from '@nestjs/swagger';
-import { RequireScope } from '@dits/runtime';
+import { Public, RequireScope } from '@dits/runtime';
 import { z } from 'zod';
 import { problemResponse } from './problems.js';
 import type { SchemaName } from './schemas.js';
@@ -14,7 +14,8 @@ export interface CallOptions {
   summary: string;
   description?: string;
   tag: string;
-  scope: 'webhooks:read' | 'webhooks:write' | 'admin';
+  /** Null: for everybody, without a token. */
+  scope: 'webhooks:read' | 'webhooks:write' | 'admin' | null;
   body?: { schema: SchemaName; example: object; isOptional?: boolean };
   query?: QuerySchema;
   /** True: `Idempotency-Key` is understood. */
@@ -37,18 +38,22 @@ export interface CallAnswer {
 /** Declares a handler as a call of the API. */
 export function Call(o: CallOptions): MethodDecorator {
   const decorators: MethodDecorator[] = [
-    RequireScope(o.scope),
+    ...(o.scope === null ? [Public()] : [RequireScope(o.scope), ApiBearerAuth()]),
     HttpCode(o.ok.status),
-    ApiBearerAuth(),
     ApiOperation({
       operationId: o.id,
       summary: o.summary,
-      description: [o.description, `Needs the scope \`${o.scope}\`.`].filter(Boolean).join('\n\n'),
+      description: [o.description, o.scope === null ? 'Needs no token.' : `Needs the scope \`${o.scope}\`.`]
+        .filter(Boolean)
+        .join('\n\n'),
       tags: [o.tag],
+      ...(o.scope === null && { security: [] }),
     }),
     okResponse(o.ok),
     ...(o.also ? [okResponse(o.also)] : []),
-    ...[401, 403, ...(o.problems ?? []), 429, 500, 503].map((status) => problemResponse(status)),
+    ...[...(o.scope === null ? [] : [401, 403]), ...(o.problems ?? []), 429, 500, 503].map((status) =>
+      problemResponse(status),
+    ),
   ];
   if (o.body) {
     decorators.push(

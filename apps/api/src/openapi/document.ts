@@ -92,7 +92,7 @@ function completePath(path: string, operations: Record<string, Operation>): void
     // One handler serves both kinds of webhooks; names of operations must differ.
     if (operation.operationId && names.includes('login')) {
       operation.operationId = operation.operationId.replace(
-        /Webhook|Deliver|Secret|Redeliver|Replay/,
+        /Webhook|Deliver|Secret|SigningKey|Redeliver|Replay/,
         'Owner$&',
       );
     }

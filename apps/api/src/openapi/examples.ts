@@ -6,6 +6,7 @@ import type { PageBody } from '../http/page.js';
 import type { DryRunBody, JobBody } from '../jobs/job-body.js';
 import type { TokenBody, TokenWithSecretBody } from '../tokens/token-body.js';
 import type { PingBody } from '../webhooks/ping-webhook.js';
+import type { PublicKeysBody } from '../webhooks/public-keys-body.js';
 import type { WebhookBody, WebhookWithSecretBody } from '../webhooks/webhook-body.js';
 
 // What the document shows. Typed as the answers are, so that they can't grow apart.
@@ -31,6 +32,8 @@ export const webhookExample: WebhookBody = {
   disabled_reason: null,
   deactivated_at: null,
   headers: { Authorization: '***' },
+  ed25519: true,
+  public_keys: [{ key: 'whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=', expires_at: null }],
   retry_statuses: [],
   max_concurrency: null,
   rate_limit_per_second: null,
@@ -43,6 +46,19 @@ export const webhookExample: WebhookBody = {
 export const webhookWithSecretExample: WebhookWithSecretBody = {
   ...webhookExample,
   secret: 'your_webhook_secret',
+};
+
+export const publicKeysExample: PublicKeysBody = {
+  keys: [
+    {
+      kty: 'OKP',
+      crv: 'Ed25519',
+      alg: 'EdDSA',
+      use: 'sig',
+      kid: 'kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k',
+      x: '11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo',
+    },
+  ],
 };
 
 export const pingExample: PingBody = { delivery_id: deliveryId, event_id: eventId };

@@ -12,6 +12,7 @@ import { replayCreate } from '../replays/replay-fields.js';
 import { tokenBody, tokenWithSecretBody } from '../tokens/token-body.js';
 import { tokenCreate } from '../tokens/token-fields.js';
 import { pingBody } from '../webhooks/ping-webhook.js';
+import { publicKeysBody } from '../webhooks/public-keys-body.js';
 import { webhookBody, webhookWithSecretBody } from '../webhooks/webhook-body.js';
 import { webhookSchemas } from '../webhooks/webhook-fields.js';
 
@@ -41,6 +42,7 @@ const answers = {
   Webhook: webhookBody,
   WebhookWithSecret: webhookWithSecretBody,
   WebhookPage: page(webhookBody),
+  PublicKeys: publicKeysBody,
   Ping: pingBody,
   Delivery: deliveryBody,
   DeliveryPage: page(deliveryBody),
@@ -60,11 +62,12 @@ const answers = {
 };
 
 const requests = (catalogue: EventCatalogue) => {
-  const { create, patch, rotate } = webhookSchemas(catalogue, PUBLIC_DESTINATIONS);
+  const { create, patch, rotate, rotateSigningKey } = webhookSchemas(catalogue, PUBLIC_DESTINATIONS);
   return {
     WebhookCreate: create,
     WebhookChange: patch,
     SecretRotation: rotate,
+    SigningKeyRotation: rotateSigningKey,
     RedeliveryCreate: redeliveryCreate,
     ReplayCreate: replayCreate(catalogue),
     DeadLetterReplay: deadLetterReplay,

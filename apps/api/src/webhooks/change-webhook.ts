@@ -3,8 +3,9 @@ import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { presentWebhook, type WebhookBody, type WebhookWithSecretBody } from './webhook-body.js';
 import { noWebhook, snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
+import { newSigningKey, noSigningKey, withNewFirst } from './signing-keys.js';
 import { sealHeaders } from './webhook-headers.js';
-import type { RotateFields, WebhookPatchFields } from './webhook-fields.js';
+import type { RotateFields, RotateSigningKeyFields, WebhookPatchFields } from './webhook-fields.js';
 
 interface Target {
   scope: WebhookScope;
@@ -24,6 +25,8 @@ export async function changeWebhook(
     locked.events = fields.events ?? locked.events;
     locked.retryStatuses = fields.retry_statuses ?? locked.retryStatuses;
     if (fields.headers !== undefined) locked.headers = sealHeaders(deps.box, id, fields.headers);
+    if (fields.ed25519 === false) locked.signingKeys = [];
+    if (fields.ed25519 && locked.signingKeys.length === 0) locked.signingKeys = [newSigningKey(deps, id)];
     if (fields.max_concurrency !== undefined) locked.maxConcurrency = fields.max_concurrency;
     if (fields.rate_limit_per_second !== undefined) locked.rateLimitPerSecond = fields.rate_limit_per_second;
     if (fields.active !== undefined) {
@@ -50,7 +53,6 @@ export async function rotateSecret(
   const { id } = o;
   const secret = o.fields.secret ?? deps.generateSecret();
   const nowMs = deps.now();
-  const expiresAtMs = nowMs + o.fields.overlap_seconds * 1000;
   const answerOf = (webhook: Webhook) => ({
     status: 200,
     headers: {},
@@ -60,10 +62,11 @@ export async function rotateSecret(
     deps,
     o,
     (locked) => {
-      const [previous] = locked.secrets;
-      locked.secrets = [current(deps, id, secret)];
-      // One former secret at most: rotating twice within the overlap ends the first one.
-      if (previous && expiresAtMs > nowMs) locked.secrets.push({ ...previous, expires_at_ms: expiresAtMs });
+      locked.secrets = withNewFirst(locked.secrets, {
+        first: current(deps, id, secret),
+        nowMs,
+        overlapSeconds: o.fields.overlap_seconds,
+      });
       return true;
     },
     (tx, changed) => o.keep(tx, answerOf(changed)),
@@ -76,6 +79,34 @@ export async function rotateSecret(
       token_id: o.tokenId,
     },
     'webhook.secret_rotated',
+  );
+  await untilActive(deps, o.scope, id);
+  return answerOf(webhook);
+}
+
+/** Gives a webhook a new ed25519 key; the old one signs too until the overlap is over. Throws a 409 when it has none. */
+export async function rotateSigningKey(
+  deps: WebhookDeps,
+  o: Target & { fields: RotateSigningKeyFields; keep: KeepAnswer },
+): Promise<Answer<WebhookBody>> {
+  const { id } = o;
+  const nowMs = deps.now();
+  const overlapSeconds = o.fields.overlap_seconds;
+  const answerOf = (webhook: Webhook) => ({ status: 200, headers: {}, body: presentWebhook(webhook, nowMs) });
+  const webhook = await change(
+    deps,
+    o,
+    (locked) => {
+      if (locked.signingKeys.length === 0) throw noSigningKey(id);
+      const first = newSigningKey(deps, id);
+      locked.signingKeys = withNewFirst(locked.signingKeys, { first, nowMs, overlapSeconds });
+      return true;
+    },
+    (tx, changed) => o.keep(tx, answerOf(changed)),
+  );
+  deps.log.info(
+    { webhook_id: id, version: webhook.version, overlap_seconds: overlapSeconds, token_id: o.tokenId },
+    'webhook.signing_key_rotated',
   );
   await untilActive(deps, o.scope, id);
   return answerOf(webhook);

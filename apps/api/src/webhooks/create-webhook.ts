@@ -4,6 +4,7 @@ import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pathOf } from '../http/scope.js';
 import { presentWebhook, type WebhookWithSecretBody } from './webhook-body.js';
 import { sealHeaders } from './webhook-headers.js';
+import { newSigningKey } from './signing-keys.js';
 import { snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
 import type { WebhookCreateFields } from './webhook-fields.js';
 
@@ -27,6 +28,7 @@ export async function createWebhook(
     disabledReason: null,
     deactivatedAt: null,
     secrets: [{ sealed: deps.box.seal(secret, id), expires_at_ms: null }],
+    signingKeys: o.fields.ed25519 ? [newSigningKey(deps, id)] : [],
     headers: sealHeaders(deps.box, id, o.fields.headers),
     retryStatuses: o.fields.retry_statuses,
     maxConcurrency: o.fields.max_concurrency,

@@ -1,5 +1,6 @@
 import type { Webhook } from '@dits/persistence';
 import { z } from 'zod';
+import { signingNow } from './signing-keys.js';
 import { maskHeaders } from './webhook-headers.js';
 
 const time = z.iso.datetime().meta({ example: '2026-11-25T09:12:14.000Z' });
@@ -27,6 +28,25 @@ export const webhookBody = z
       description: 'Headers on each request, by name; values are never shown.',
       example: { Authorization: '***' },
     }),
+    ed25519: z.boolean().meta({ description: 'Whether deliveries carry an ed25519 signature besides.' }),
+    public_keys: z
+      .array(
+        z.object({
+          key: z
+            .string()
+            .meta({
+              description: '`whpk_` and the base64 of 32 bytes.',
+              example: 'whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
+            }),
+          expires_at: time
+            .nullable()
+            .meta({ description: 'Until when a rotated key signs; null for the current one.' }),
+        }),
+      )
+      .meta({
+        description:
+          'Keys that verify its ed25519 signatures, the current one first; also at `/.well-known/dits-webhooks/keys/{webhook}`.',
+      }),
     retry_statuses: z.array(z.number().int()).meta({ example: [408, 429] }),
     max_concurrency: z.number().int().nullable(),
     rate_limit_per_second: z.number().int().nullable(),
@@ -64,6 +84,11 @@ export function presentWebhook(webhook: Webhook, nowMs: number): WebhookBody {
     disabled_reason: webhook.disabledReason,
     deactivated_at: webhook.deactivatedAt?.toISOString() ?? null,
     headers: maskHeaders(webhook.headers),
+    ed25519: webhook.signingKeys.length > 0,
+    public_keys: signingNow(webhook.signingKeys, nowMs).map(({ public_key, expires_at_ms }) => ({
+      key: public_key,
+      expires_at: expires_at_ms === null ? null : new Date(expires_at_ms).toISOString(),
+    })),
     retry_statuses: webhook.retryStatuses,
     max_concurrency: webhook.maxConcurrency,
     rate_limit_per_second: webhook.rateLimitPerSecond,

@@ -3,13 +3,14 @@ import type { Codec } from '@dits/kafka';
 import type {
   Outbox,
   OutboxRecord,
+  SealedSigningKeyJson,
   Transaction,
   Webhook,
   WebhookScope,
   WebhookStore,
 } from '@dits/persistence';
 import { ProblemException, type Logger } from '@dits/runtime';
-import type { SecretBox } from '@dits/signing';
+import type { SecretBox, SigningKeyPair } from '@dits/signing';
 import { pathOf } from '../http/scope.js';
 
 /** What changing webhooks needs. */
@@ -26,6 +27,7 @@ export interface WebhookDeps {
   /** Seals secrets with the webhook's id as associated text. */
   box: Pick<SecretBox, 'seal'>;
   generateSecret: () => string;
+  generateSigningKey: () => SigningKeyPair;
   /** A new UUIDv7. */
   newId: () => string;
   now: () => number;
@@ -35,7 +37,10 @@ export interface WebhookDeps {
 export const WEBHOOK_DEPS = Symbol('WEBHOOK_DEPS');
 
 /** The record that tells router and dispatcher how a webhook is now. */
-export function snapshotRecord({ codec, topics }: WebhookDeps, webhook: Webhook): OutboxRecord {
+export function snapshotRecord(
+  { codec, topics }: Pick<WebhookDeps, 'codec' | 'topics'>,
+  webhook: Webhook,
+): OutboxRecord {
   return {
     topic: topics.webhooks,
     key: Buffer.from(webhook.id),
@@ -50,6 +55,7 @@ export function snapshotRecord({ codec, topics }: WebhookDeps, webhook: Webhook)
       disabled_reason: webhook.disabledReason,
       secrets: webhook.secrets,
       headers: webhook.headers.length > 0 ? webhook.headers : null,
+      signing_keys: webhook.signingKeys.length > 0 ? webhook.signingKeys.map(privateHalf) : null,
       retry_statuses: webhook.retryStatuses,
       max_concurrency: webhook.maxConcurrency,
       rate_limit_per_second: webhook.rateLimitPerSecond,
@@ -59,6 +65,8 @@ export function snapshotRecord({ codec, topics }: WebhookDeps, webhook: Webhook)
     }),
   };
 }
+
+const privateHalf = ({ sealed, expires_at_ms }: SealedSigningKeyJson) => ({ sealed, expires_at_ms });
 
 /** The 404 of a webhook that is not in its scope. */
 export function noWebhook(id: string): ProblemException {

@@ -13,6 +13,7 @@ export type WebhookSchemas = ReturnType<typeof webhookSchemas>;
 export type WebhookCreateFields = z.output<WebhookSchemas['create']>;
 export type WebhookPatchFields = z.output<WebhookSchemas['patch']>;
 export type RotateFields = z.output<WebhookSchemas['rotate']>;
+export type RotateSigningKeyFields = z.output<WebhookSchemas['rotateSigningKey']>;
 
 export const WEBHOOK_SCHEMAS = Symbol('WEBHOOK_SCHEMAS');
 
@@ -55,6 +56,10 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
       maxProperties: 20,
       example: { Authorization: 'Bearer receivers-own-token' },
     });
+  const ed25519 = z.boolean().meta({
+    description:
+      'True: deliveries carry an ed25519 signature (`v1a`) besides, which is verified with the public key alone. False: its keys are gone for good.',
+  });
   const active = z.boolean().meta({ description: 'False: no deliveries.' });
   const retry_statuses = distinct(integer({ min: 400, max: 499 }), 100).meta({
     description: '4xx status codes that are tried again instead of counting as failed.',
@@ -72,6 +77,7 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
     events,
     secret: secret.optional(),
     headers: headers.default({}),
+    ed25519: ed25519.default(false),
     active: active.default(true),
     retry_statuses: retry_statuses.default([]),
     max_concurrency: max_concurrency.default(null),
@@ -83,6 +89,7 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
       events,
       secret,
       headers,
+      ed25519,
       active,
       retry_statuses,
       max_concurrency,
@@ -91,11 +98,16 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
     .partial();
   const rotate = z.strictObject({
     secret: secret.optional(),
-    overlap_seconds: integer({ min: 0, max: MAX_OVERLAP_SECONDS })
-      .default(DEFAULT_OVERLAP_SECONDS)
-      .meta({ description: 'How long the old secret signs too; 0: not at all.' }),
+    overlap_seconds: overlapSeconds('secret'),
   });
-  return { create, patch, rotate };
+  const rotateSigningKey = z.strictObject({ overlap_seconds: overlapSeconds('key') });
+  return { create, patch, rotate, rotateSigningKey };
+}
+
+function overlapSeconds(what: string) {
+  return integer({ min: 0, max: MAX_OVERLAP_SECONDS })
+    .default(DEFAULT_OVERLAP_SECONDS)
+    .meta({ description: `How long the old ${what} signs too; 0: not at all.` });
 }
 
 function eventProblem(name: string, catalogue: EventCatalogue): string | null {

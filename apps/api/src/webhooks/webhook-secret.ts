@@ -9,6 +9,8 @@ export function webhookSecretProblem(secret: string): string | null {
   if (secret.length < 8 || secret.length > 512) return 'must have 8 to 512 characters';
   if (!secret.isWellFormed()) return 'must be well-formed Unicode (it holds a lone surrogate)';
   if (/\p{Cc}/u.test(secret)) return 'must not hold control characters';
+  // An ed25519 key goes by its prefix wherever keys and secrets stand together.
+  if (/^wh[sp]k_/.test(secret)) return 'must not begin with whsk_ or whpk_, as ed25519 keys do';
   if (!secret.startsWith(PREFIX)) return null;
   const encoded = secret.slice(PREFIX.length);
   const bytes = BASE64.test(encoded) ? Buffer.from(encoded, 'base64').length : 0;

@@ -16,7 +16,7 @@ import {
   webhookRequestExample,
   webhookWithSecretExample,
 } from '../openapi/examples.js';
-import { changeWebhook, deleteWebhook, rotateSecret } from './change-webhook.js';
+import { changeWebhook, deleteWebhook, rotateSecret, rotateSigningKey } from './change-webhook.js';
 import { createWebhook } from './create-webhook.js';
 import { pingWebhook, type PingBody } from './ping-webhook.js';
 import { presentWebhook, type WebhookBody, type WebhookWithSecretBody } from './webhook-body.js';
@@ -208,5 +208,35 @@ export class WebhooksController {
   ): Promise<WebhookWithSecretBody> {
     const fields = fieldsOf(this.schemas.rotate, json ?? {});
     return reply(to, await rotateSecret(this.deps, { scope, id, fields, keep, tokenId: token.tokenId }));
+  }
+
+  @Post(':webhook/signing-key/rotate')
+  @Call({
+    id: 'rotateSigningKey',
+    summary: 'Give a webhook a new ed25519 key',
+    description:
+      'The old key signs too for `overlap_seconds`, so receivers have that long to learn the new public key.',
+    tag,
+    scope: 'webhooks:write',
+    isIdempotent: true,
+    body: { schema: 'SigningKeyRotation', example: { overlap_seconds: 86_400 }, isOptional: true },
+    ok: {
+      status: 200,
+      description: 'The webhook, with its public keys.',
+      schema: 'Webhook',
+      example: webhookExample,
+    },
+    problems: [404, 422],
+  })
+  async rotateKey(
+    @Scope() scope: WebhookScope,
+    @WebhookId() id: string,
+    @Body() json: unknown,
+    @Token() token: VerifiedToken,
+    @Keeper() keep: KeepAnswer,
+    @Res({ passthrough: true }) to: FastifyReply,
+  ): Promise<WebhookBody> {
+    const fields = fieldsOf(this.schemas.rotateSigningKey, json ?? {});
+    return reply(to, await rotateSigningKey(this.deps, { scope, id, fields, keep, tokenId: token.tokenId }));
   }
 }

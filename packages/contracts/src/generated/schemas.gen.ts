@@ -2718,6 +2718,12 @@ export const bundledSchemas: SchemaBundle = {
           default: null,
           doc: 'Sent on each attempt before ours; absent: none.',
         },
+        {
+          name: 'signing_keys',
+          type: ['null', { type: 'array', items: 'io.dits.records.SealedSecret' }],
+          default: null,
+          doc: 'Ed25519 private keys that sign too, encrypted as secrets are, the current one first; absent: none.',
+        },
       ],
     },
   },

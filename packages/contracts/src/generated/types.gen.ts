@@ -637,6 +637,8 @@ export interface WebhookSnapshot {
   deactivated_at_ms?: null | number;
   /** Sent on each attempt before ours; absent: none. */
   headers?: null | SealedHeader[];
+  /** Ed25519 private keys that sign too, encrypted as secrets are, the current one first; absent: none. */
+  signing_keys?: null | SealedSecret[];
 }
 
 /** A secret that signs, encrypted. */

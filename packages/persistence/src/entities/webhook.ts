@@ -14,6 +14,12 @@ export interface SealedHeaderJson {
   sealed: string;
 }
 
+/** An ed25519 key pair that signs besides the secrets; the private key sealed like a secret. */
+export interface SealedSigningKeyJson extends SealedSecretJson {
+  /** `whpk_…` */
+  public_key: string;
+}
+
 /** A webhook as stored. Exactly one of `repositoryId` and `ownerLogin` is set. */
 @Entity('webhooks')
 export class Webhook {
@@ -49,6 +55,10 @@ export class Webhook {
   /** The current secret first, then rotated ones that may still sign. */
   @Column('jsonb')
   secrets: SealedSecretJson[];
+
+  /** The current key first, then rotated ones that may still sign; empty: only the secrets do. */
+  @Column('jsonb', { name: 'signing_keys' })
+  signingKeys: SealedSigningKeyJson[];
 
   /** Sent on each attempt, before ours. */
   @Column('jsonb')

@@ -5,6 +5,7 @@ import { CreateDeadLetters1764028800004 } from './0004-create-dead-letters.js';
 import { CreateWebhookDays1764028800005 } from './0005-create-webhook-days.js';
 import { AddWebhookHeaders1764028800006 } from './0006-add-webhook-headers.js';
 import { CreateLossAudit1764028800007 } from './0007-create-loss-audit.js';
+import { AddSigningKeys1764028800008 } from './0008-add-signing-keys.js';
 import { AddTokenKeysAndRates1764028800009 } from './0009-add-token-keys-and-rates.js';
 
 /** Every migration, oldest first. Class names end in a 13-digit number that TypeORM orders by. */
@@ -16,5 +17,6 @@ export const migrations = [
   CreateWebhookDays1764028800005,
   AddWebhookHeaders1764028800006,
   CreateLossAudit1764028800007,
+  AddSigningKeys1764028800008,
   AddTokenKeysAndRates1764028800009,
 ];
