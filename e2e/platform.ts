@@ -21,6 +21,7 @@ export interface Platform {
   prefix: string;
   databaseUrl: string;
   folder: string;
+  databaseUrl: string;
   call<T = Record<string, unknown>>(
     method: string,
     url: string,
@@ -89,6 +90,7 @@ export async function startPlatform(o: StartPlatformOptions = {}): Promise<Platf
     prefix,
     databaseUrl: database.url,
     folder,
+    databaseUrl: database.url,
     call,
     postEvents: (events) => call('POST', `${running.gateway}/v1/events`, events),
     async createWebhook(repositoryId, webhook) {

@@ -24,6 +24,7 @@ const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.
   test         all checks and all tests; arguments go to Jest; --only unit|int|e2e for a part
   e2e          the same as test --only e2e
   conformance  every event type to every receiver of examples/receivers: who verifies, who refuses; --json
+  keys         the keys that seal secrets at rest: status, rotate, generate; needs the settings of the api; --help
   stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
   bench        measurements, e.g. npm run bench -- latency
   generate     writes the types and docs/events.md anew from schemas/ (--check: only says whether they are stale)
@@ -37,6 +38,7 @@ const commands = {
   test: { services: true, build: true, python: true, run: [...localCli, 'test'] },
   e2e: { services: true, build: true, python: true, run: [...localCli, 'test', '--only', 'e2e'] },
   conformance: { services: true, build: true, python: true, run: ['e2e/conformance-command.ts'] },
+  keys: { services: false, build: true, run: ['apps/api/dist/cli/keys.js'] },
   stack: { services: true, build: false, run: [...localCli, 'stack'] },
   bench: { services: true, build: true, run: ['bench/run.ts'] },
   generate: { services: false, build: false, run: ['packages/contracts/generate.ts'] },

@@ -85,6 +85,25 @@ export class Outbox {
     );
   }
 
+  /** Id of the newest row that waits; null when none does. */
+  async newestId(): Promise<number | null> {
+    return storing('reading the outbox', async () => {
+      const [row] = await this.database.query<{ id: number | null }[]>('SELECT max(id) AS id FROM outbox');
+      return row!.id;
+    });
+  }
+
+  /** How many rows up to this one wait still. */
+  async waitingUpTo(id: number): Promise<number> {
+    return storing('reading the outbox', async () => {
+      const [row] = await this.database.query<{ rows: number }[]>(
+        'SELECT count(*)::int AS rows FROM outbox WHERE id <= $1',
+        [id],
+      );
+      return row!.rows;
+    });
+  }
+
   /** How much waits, and for how long. */
   async size(): Promise<OutboxSize> {
     return storing('reading the outbox', async () => {

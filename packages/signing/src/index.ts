@@ -1,7 +1,7 @@
 export { generateSigningKey, publicJwk, publicKeyOf } from './ed25519.js';
 export type { PublicJwk, SigningKeyPair } from './ed25519.js';
 export { generateSecret } from './secret.js';
-export { SecretBox, SecretBoxError } from './secret-box.js';
+export { generateSealKey, SecretBox, SecretBoxError, sealKeyId } from './secret-box.js';
 export type { SealKey, SecretBoxReason } from './secret-box.js';
 export { signBody, signStandard } from './sign.js';
 export { generateToken, hashToken, isMistypedToken, isToken, parseTokenKeys } from './token.js';

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from '@jest/globals';
-import { SecretBox, SecretBoxError } from './secret-box.js';
+import { generateSealKey, SecretBox, SecretBoxError, sealKeyId } from './secret-box.js';
 import type { SecretBoxReason } from './secret-box.js';
 
 const WEBHOOK = '018f5a3c-2e1b-7c44-9d3a-0b1c2d3e4f50';
@@ -37,6 +37,23 @@ describe('SecretBox', () => {
     const box = new SecretBox([newer, older]);
     expect(box.open(sealedBefore, WEBHOOK)).toBe('s');
     expect(box.seal('s', WEBHOOK)).toMatch(/^v1\.k2\./);
+  });
+
+  it('seals anew what an older key has sealed, and only that', () => {
+    const sealedBefore = new SecretBox([older]).seal('s', WEBHOOK);
+    const box = new SecretBox([newer, older]);
+    const anew = box.sealAnew(sealedBefore, WEBHOOK)!;
+    expect([sealKeyId(sealedBefore), sealKeyId(anew), box.keyId]).toEqual(['k1', 'k2', 'k2']);
+    expect(new SecretBox([newer]).open(anew, WEBHOOK)).toBe('s');
+    expect(box.sealAnew(anew, WEBHOOK)).toBeNull();
+    expect(reasonOf(() => box.sealAnew(sealedBefore, 'another'))).toBe('not_authentic');
+    expect(reasonOf(() => new SecretBox([newer]).sealAnew(sealedBefore, WEBHOOK))).toBe('unknown_key');
+  });
+
+  it('makes keys that it takes', () => {
+    const [one, two] = [generateSealKey('k1'), generateSealKey('k2')];
+    expect(SecretBox.parseKeys(`${two},${one}`).map(({ id }) => id)).toEqual(['k2', 'k1']);
+    expect(reasonOf(() => generateSealKey('k 1'))).toBe('bad_key');
   });
 
   it('refuses a sealed text that was moved to another webhook', () => {

@@ -83,6 +83,19 @@ export class SecretBox {
     });
   }
 
+  /** Id of the key that seals. */
+  get keyId(): string {
+    return this.first.id;
+  }
+
+  /**
+   * The same text sealed with the key that seals now, or null when it is already. Throws as {@link open} does.
+   */
+  sealAnew(sealed: string, associated: string): string | null {
+    if (sealKeyId(sealed) === this.first.id) return null;
+    return this.seal(this.open(sealed, associated), associated);
+  }
+
   /** Seals a text for one owner, whose name or id is `associated`. Two seals of the same text differ. */
   seal(plain: string, associated: string): string {
     const nonce = randomBytes(NONCE_BYTES);
@@ -122,4 +135,16 @@ export class SecretBox {
       );
     }
   }
+}
+
+/** Id of the key that a text was sealed with; undefined when it is no sealed text. */
+export function sealKeyId(sealed: string): string | undefined {
+  return SEALED.exec(sealed)?.[1];
+}
+
+/** Makes a key, as text for `DITS_SECRET_KEYS`: `<key id>:<base64 of 32 random bytes>`. Throws as the constructor does. */
+export function generateSealKey(id: string): string {
+  const key = randomBytes(KEY_BYTES);
+  void new SecretBox([{ id, key }]);
+  return `${id}:${key.toString('base64')}`;
 }

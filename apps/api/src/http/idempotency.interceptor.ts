@@ -117,6 +117,7 @@ function claimOf(request: FastifyRequest): IdempotencyClaim | null {
   return { tokenId: token.tokenId, key, fingerprint, claimId: randomUUID() };
 }
 
-function placeOf({ tokenId, key }: IdempotencyClaim): string {
+/** What a kept answer is sealed for. */
+export function placeOf({ tokenId, key }: Pick<IdempotencyClaim, 'tokenId' | 'key'>): string {
   return `idempotency/${tokenId}/${key}`;
 }
