@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -37,20 +38,26 @@ describe('the key that seals secrets', () => {
   });
 
   const url = () => `${platform.api}/v1/repos/${REPOSITORY_ID}/webhooks`;
-  async function call(method: string, path: string, body: unknown) {
-    const { status, json } = await platform.call<any>(method, path, body);
-    if (status >= 300) throw new Error(`${method} ${path}: ${status} ${JSON.stringify(json)}`);
+  /** A POST as a client makes it that is told to try again: with the same key, so it is done once. */
+  async function post(path: string, body: unknown) {
+    const headers = { 'idempotency-key': randomUUID() };
+    const { status, json } = await until(
+      () => platform.call<any>('POST', path, body, headers),
+      (answer) => ![409, 503].includes(answer.status),
+      60_000,
+    );
+    if (status >= 300) throw new Error(`POST ${path}: ${status} ${JSON.stringify(json)}`);
     return json;
   }
   const publicKeysOf = (json: { public_keys: { key: string }[] }) => json.public_keys.map(({ key }) => key);
   async function create(): Promise<Kept> {
     const headers = { Authorization: 'Bearer of-the-receiver' };
-    const json = await call('POST', url(), { url: receiver.url, events: ['push'], headers, ed25519: true });
+    const json = await post(url(), { url: receiver.url, events: ['push'], headers, ed25519: true });
     return { id: json.id, keys: [json.secret, ...publicKeysOf(json)] };
   }
   async function change(webhook: Kept): Promise<void> {
-    const secret = await call('POST', `${url()}/${webhook.id}/secret/rotate`, { overlap_seconds: 600 });
-    const key = await call('POST', `${url()}/${webhook.id}/signing-key/rotate`, { overlap_seconds: 600 });
+    const secret = await post(`${url()}/${webhook.id}/secret/rotate`, { overlap_seconds: 600 });
+    const key = await post(`${url()}/${webhook.id}/signing-key/rotate`, { overlap_seconds: 600 });
     webhook.keys.push(secret.secret, ...publicKeysOf(key));
   }
   async function keysCommand(...args: string[]): Promise<{ code: number; json: any }> {

@@ -68,7 +68,10 @@ describe('the OpenAPI document', () => {
   it('says of every call which token and which errors', () => {
     for (const [path, operations] of Object.entries<any>(document.paths)) {
       if (path.startsWith('/.well-known/')) {
-        expect(operations.get).toMatchObject({ security: [], description: expect.stringContaining('no token') });
+        expect(operations.get).toMatchObject({
+          security: [],
+          description: expect.stringContaining('no token'),
+        });
         continue;
       }
       for (const { security, responses, description } of Object.values<any>(operations)) {

@@ -32,12 +32,10 @@ export const webhookBody = z
     public_keys: z
       .array(
         z.object({
-          key: z
-            .string()
-            .meta({
-              description: '`whpk_` and the base64 of 32 bytes.',
-              example: 'whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
-            }),
+          key: z.string().meta({
+            description: '`whpk_` and the base64 of 32 bytes.',
+            example: 'whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=',
+          }),
           expires_at: time
             .nullable()
             .meta({ description: 'Until when a rotated key signs; null for the current one.' }),
