@@ -24,7 +24,8 @@ interface Kept {
 
 describe('the key that seals secrets', () => {
   // Read anew at each start of an app: what an operator changes before a restart.
-  const env = { all: { DITS_SECRET_KEYS: older } };
+  const keysSetting = { DITS_SECRET_KEYS: older };
+  const env = { api: keysSetting, dispatcher: keysSetting };
   let platform: Platform;
   let receiver: Receiver;
   let webhooks: Kept[] = [];
@@ -67,7 +68,7 @@ describe('the key that seals secrets', () => {
       DITS_REGISTRY_URL: services().registry,
       DITS_TOPIC_PREFIX: platform.prefix,
       DITS_DATABASE_URL: platform.databaseUrl,
-      DITS_SECRET_KEYS: env.all.DITS_SECRET_KEYS,
+      DITS_SECRET_KEYS: keysSetting.DITS_SECRET_KEYS,
     };
     const command = [join(repositoryRoot, 'apps/api/dist/cli/keys.js'), ...args, '--json'];
     try {
@@ -83,7 +84,7 @@ describe('the key that seals secrets', () => {
   }
   /** As an operator does with a new setting. */
   async function restart(keys: string, ...apps: ('api' | 'dispatcher')[]): Promise<void> {
-    env.all.DITS_SECRET_KEYS = keys;
+    keysSetting.DITS_SECRET_KEYS = keys;
     for (const name of apps) {
       await platform.apps[name].stop();
       await platform.apps[name].start();
