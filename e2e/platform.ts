@@ -21,7 +21,6 @@ export interface Platform {
   prefix: string;
   databaseUrl: string;
   folder: string;
-  databaseUrl: string;
   call<T = Record<string, unknown>>(
     method: string,
     url: string,
@@ -90,7 +89,6 @@ export async function startPlatform(o: StartPlatformOptions = {}): Promise<Platf
     prefix,
     databaseUrl: database.url,
     folder,
-    databaseUrl: database.url,
     call,
     postEvents: (events) => call('POST', `${running.gateway}/v1/events`, events),
     async createWebhook(repositoryId, webhook) {
