@@ -29,6 +29,7 @@ const OF_A_TENANT: Record<string, Omit<Row, 'reach'>> = {
   'DELETE /:missing': { scope: 'webhooks:write', allowed: [404, 'webhook_not_found'] },
   'POST /:missing/ping': { scope: 'webhooks:write', allowed: [404, 'webhook_not_found'] },
   'POST /:missing/secret/rotate': { scope: 'webhooks:write', allowed: [404, 'webhook_not_found'] },
+  'POST /:missing/signing-key/rotate': { scope: 'webhooks:write', allowed: [404, 'webhook_not_found'] },
   'GET /:webhook/deliveries': { scope: 'webhooks:read', allowed: [200] },
   'GET /:webhook/deliveries/:delivery': { scope: 'webhooks:read', allowed: [404, 'delivery_not_found'] },
   'POST /:webhook/deliveries/:delivery/redeliver': {
@@ -63,6 +64,11 @@ const OTHERS: Record<string, Row> = {
   'GET /v1/tokens/:token': { reach: 'any', scope: 'admin', allowed: [404, 'token_not_found'] },
   'DELETE /v1/tokens/:token': { reach: 'any', scope: 'admin', allowed: [404, 'token_not_found'] },
   'GET /openapi.json': { reach: 'open', scope: null, allowed: [200] },
+  'GET /.well-known/dits-webhooks/keys/:missing': {
+    reach: 'open',
+    scope: null,
+    allowed: [404, 'public_keys_not_found'],
+  },
   'GET /docs': { reach: 'open', scope: null, allowed: [200] },
 };
 
