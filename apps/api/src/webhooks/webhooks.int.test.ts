@@ -38,6 +38,8 @@ describe('webhooks over HTTP', () => {
         disabled_reason: null,
         deactivated_at: null,
         headers: {},
+        ed25519: false,
+        public_keys: [],
         retry_statuses: [],
         max_concurrency: null,
         rate_limit_per_second: null,
