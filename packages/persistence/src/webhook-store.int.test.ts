@@ -22,7 +22,7 @@ function aWebhook(fields: Partial<Webhook> = {}): Webhook {
     deactivatedAt: null,
     secrets: [{ sealed: 'v1.k.abc', expires_at_ms: null }],
     headers: [{ name: 'Authorization', sealed: 'v1.k.def' }],
-    signingKeys: [{ sealed: 'v1.k.ghi', expires_at: null, public_key: 'whpk_x' }],
+    signingKeys: [{ sealed: 'v1.k.ghi', expires_at_ms: null, public_key: 'whpk_x' }],
     retryStatuses: [408, 429],
     maxConcurrency: null,
     rateLimitPerSecond: 5,
