@@ -34,6 +34,7 @@ const TAIL = `
 | \`DITS_TOPIC_REPLICATION\` | \`packages/kafka/dist/cli/topics.js\` | copies of each partition, instead of what \`infra/kafka/topics.yaml\` says; 1 where there is one broker |
 | \`DITS_CACHE_DIR\` | \`npm start\`, \`npm test\`, \`npm run stack\` | where Kafka and the registry are kept once fetched |
 | \`DITS_SERVICES_FILE\` | integration tests | which services they run against |
+| \`DITS_TEST_SERVICES\` | \`npm test\` | \`containers\` or \`processes\`; without it containers where a Docker engine answers, local processes elsewhere |
 | \`DITS_SENDER_LOGIN\`, \`DITS_SENDER_ID\`, \`DITS_SENDER_TYPE\` | the git hook | who pushed; see [tools/git-events](../tools/git-events/README.md) |
 `;
 

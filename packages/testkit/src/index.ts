@@ -1,4 +1,5 @@
 export { services, readServices, type TestServices } from './services.js';
+export type { RunningServices, RunServices } from './running-services.js';
 export { uniquePrefix } from './unique-prefix.js';
 export { createDatabase, type TestDatabase } from './create-database.js';
 export { startReceiver } from './receiver.js';

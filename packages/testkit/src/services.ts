@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
+import { repositoryRoot } from './repository-root.js';
 
 /** Where the real services listen. */
 export interface TestServices {
@@ -41,15 +42,3 @@ export function readServices(path: string): TestServices {
 }
 
 const howToStart = 'Start them with: npm run stack -- up --instance test';
-
-// From src under Jest and from dist otherwise, so the root is looked for rather than counted.
-function repositoryRoot(): string {
-  for (let dir = import.meta.dirname; ; dir = dirname(dir)) {
-    try {
-      readFileSync(join(dir, 'pnpm-workspace.yaml'));
-      return dir;
-    } catch (cause) {
-      if (dir === dirname(dir)) throw new Error(`no workspace above ${import.meta.dirname}`, { cause });
-    }
-  }
-}
