@@ -9,6 +9,7 @@ const TESTS = [
   '**/src/testing.ts',
   '**/src/testing/**',
   'packages/testkit/**/*.ts',
+  'infra/deploy/with-*/**/*.ts',
   'e2e/**/*.ts',
 ];
 

@@ -23,6 +23,8 @@ const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.
   demo         the same, and ends: 0 when the delivery was verified, 1 with the reason when not
   test         all checks and all tests; arguments go to Jest; --only unit|int|e2e for a part
   e2e          the same as test --only e2e
+  test:infra   chart, images' recipe and compose file, by helm and others: says which of them are missing
+  test:containers  builds every image and runs the main path on them; needs a Docker engine
   conformance  every event type to every receiver of examples/receivers: who verifies, who refuses; --json
   keys         the keys that seal secrets at rest: status, rotate, generate; needs the settings of the api; --help
   stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
@@ -39,6 +41,8 @@ const commands = {
   e2e: { services: true, build: true, python: true, run: [...localCli, 'test', '--only', 'e2e'] },
   conformance: { services: true, build: true, python: true, run: ['e2e/conformance-command.ts'] },
   keys: { services: false, build: true, run: ['apps/api/dist/cli/keys.js'] },
+  'test:infra': { services: false, build: true, run: ['infra/deploy/test-infra.ts'] },
+  'test:containers': { services: false, build: true, run: ['infra/deploy/test-containers.ts'] },
   stack: { services: true, build: false, run: [...localCli, 'stack'] },
   bench: { services: true, build: true, run: ['bench/run.ts'] },
   generate: { services: false, build: false, run: ['packages/contracts/generate.ts'] },
