@@ -20,11 +20,14 @@ export CONTAINERS_CONF="$folder/containers.conf"
 # A child that keeps standard output open would keep a caller waiting that reads it.
 setsid podman system service --time=0 "unix://$folder/podman.sock" >"$folder/service.log" 2>&1 </dev/null &
 echo $! >"$folder/pids"
-# Podman leaves health checks to systemd timers: without systemd somebody has to ask.
+# Podman leaves health checks to systemd timers: without systemd somebody has to ask. With a limit: Podman 4.3 was seen to
+# wait for ever, with the lock on its storage in hand.
 # shellcheck disable=SC2016 # expanded by the inner shell
 setsid sh -c 'while :; do
-  for id in $(podman ps --quiet --filter health=starting); do podman healthcheck run "$id" >/dev/null 2>&1; done
-  sleep 1
+  for id in $(timeout 30 podman ps --quiet --filter health=starting); do
+    timeout 30 podman healthcheck run "$id" >/dev/null 2>&1
+  done
+  sleep 2
 done' >/dev/null 2>&1 </dev/null &
 echo $! >>"$folder/pids"
 waited=0

@@ -22,6 +22,7 @@ beforeAll(async () => {
   receiver = await new GenericContainer(imageNames().node)
     .withNetwork(platform.services.network)
     .withNetworkAliases('receiver')
+    .withLabels(platform.services.labels)
     .withCopyFilesToContainer([
       { source: join(import.meta.dirname, 'receiver.mjs'), target: '/receiver.mjs' },
     ])
@@ -31,7 +32,6 @@ beforeAll(async () => {
     .start();
 });
 afterAll(async () => {
-  await receiver?.stop();
   await platform?.stop();
 });
 

@@ -36,9 +36,7 @@ class Hardened extends GenericContainer {
 export async function startPlatform(o: { allowedDestinations: string }): Promise<Platform> {
   const folder = mkdtempSync(join(tmpdir(), 'platform-'));
   const services = await startServiceContainers({ onProgress: console.log });
-  const started: StartedTestContainer[] = [];
   const stop = async (): Promise<void> => {
-    await Promise.all(started.map((container) => container.stop()));
     await services.stop();
     rmSync(folder, { recursive: true, force: true });
   };
@@ -58,10 +56,11 @@ export async function startPlatform(o: { allowedDestinations: string }): Promise
       const names = [...needed, ...optionalSecrets].filter((name) => name in secrets);
       const file = join(folder, `${app}.env`);
       writeFileSync(file, names.map((name) => `${name}=${secrets[name]}\n`).join(''));
-      const container = await startOrTell(app, {
+      return startOrTell(app, {
         container: new Hardened(imageOf(app))
           .withNetwork(services.network)
           .withNetworkAliases(app)
+          .withLabels(services.labels)
           .withEnvironment({
             DITS_KAFKA_BROKERS: services.inside.kafka,
             DITS_REGISTRY_URL: services.inside.registry,
@@ -71,11 +70,10 @@ export async function startPlatform(o: { allowedDestinations: string }): Promise
           .withExposedPorts(adminPort, ...(port === undefined ? [] : [port])),
         until: Wait.forHttp('/readyz', adminPort),
       });
-      started.push(container);
-      return container;
     };
-    const containers = await Promise.all(appNames.map(async (app) => [app, await start(app)] as const));
-    const apps = Object.fromEntries(containers) as Platform['apps'];
+    const starts = appNames.map(async (app) => [app, await start(app)] as const);
+    await Promise.allSettled(starts);
+    const apps = Object.fromEntries(await Promise.all(starts)) as Platform['apps'];
     const url = (app: 'api' | 'gateway') =>
       `http://${apps[app].getHost()}:${apps[app].getMappedPort(chartApps()[app].port!)}`;
     return { services, apps, api: url('api'), gateway: url('gateway'), token, runJob, stop };
@@ -97,6 +95,7 @@ async function run({
   const container = await startOrTell(name, {
     container: new Hardened(imageOf('tools'))
       .withNetwork(services.network)
+      .withLabels(services.labels)
       .withCommand(command)
       .withEnvironment({
         DITS_DATABASE_URL: services.inside.database,

@@ -1,11 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import {
-  GenericContainer,
-  Network,
-  Wait,
-  type StartedNetwork,
-  type StartedTestContainer,
-} from 'testcontainers';
+import { GenericContainer, getContainerRuntimeClient, Network, Wait } from 'testcontainers';
+import type { StartedNetwork, StartedTestContainer } from 'testcontainers';
 import type { RunningServices } from '../running-services.js';
 import type { TestServices } from '../services.js';
 import { composeServices, healthLine, type ComposeService } from './compose-file.js';
@@ -15,6 +10,8 @@ export interface ServiceContainers extends RunningServices {
   network: StartedNetwork;
   /** Where containers of that network find what `addresses` names for this machine. */
   inside: TestServices;
+  /** For containers beside them: those with these labels go at `stop`, too. */
+  labels: Record<string, string>;
 }
 
 /** Options of {@link startServiceContainers}. */
@@ -41,26 +38,26 @@ export async function startServiceContainers(
   const compose = composeServices();
   const password = randomBytes(18).toString('base64url');
   const network = await new Network().start();
-  const started: StartedTestContainer[] = [];
+  const labels = { 'dits.test-services': network.getId() };
   const logEnds = new Map<string, string[]>();
   const keep = (name: string, line: string): void => {
     logEnds.set(name, [...(logEnds.get(name) ?? []), line].slice(-20));
   };
+  // By their labels: one that did not come up is there, too, and nobody has its handle.
   const stop = async (): Promise<void> => {
-    await Promise.all(started.splice(0).map((container) => container.stop()));
+    await removeContainers(labels);
     await network.stop();
   };
   const start = async (name: string, container: GenericContainer): Promise<StartedTestContainer> => {
     signal?.throwIfAborted();
     onProgress(`starting a container for ${name}`);
-    const running = await container
+    return container
       .withNetwork(network)
       .withNetworkAliases(name)
+      .withLabels(labels)
       .withStartupTimeout(readyTimeoutMs)
       .withLogConsumer((stream) => stream.on('data', (line) => keep(name, String(line))))
       .start();
-    started.push(running);
-    return running;
   };
   try {
     const upKafka = async (): Promise<StartedTestContainer> => {
@@ -79,12 +76,16 @@ export async function startServiceContainers(
       const registry = await start('registry', registryContainer(compose.registry, password));
       return [postgres, registry];
     };
-    const [kafka, [postgres, registry]] = await Promise.all([upKafka(), upDatabaseAndRegistry()]);
+    const all = [upKafka(), upDatabaseAndRegistry()] as const;
+    // The other is waited for: nothing is started behind the caller's back.
+    await Promise.allSettled(all);
+    const [kafka, [postgres, registry]] = await Promise.all(all);
     const at = (container: StartedTestContainer, port: number): string =>
       `${container.getHost()}:${container.getMappedPort(port)}`;
     return {
       runBy: 'containers',
       network,
+      labels,
       addresses: {
         kafka: at(kafka, kafkaPort),
         registry: `http://${at(registry, 8080)}${registryPath}`,
@@ -104,6 +105,13 @@ export async function startServiceContainers(
     const message = `The services did not start as containers: ${(error as Error).message}. ${instead}`;
     throw new Error([message, ...ends].join('\n'), { cause: error });
   }
+}
+
+async function removeContainers(labels: Record<string, string>): Promise<void> {
+  const { dockerode } = (await getContainerRuntimeClient()).container;
+  const filters = { label: Object.entries(labels).map(([name, value]) => `${name}=${value}`) };
+  const containers = await dockerode.listContainers({ all: true, filters });
+  await Promise.all(containers.map(({ Id }) => dockerode.getContainer(Id).remove({ force: true, v: true })));
 }
 
 function kafkaContainer({ image, environment }: ComposeService): GenericContainer {
