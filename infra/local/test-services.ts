@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { RunServices } from '@dits/testkit';
-import { runServices } from '@dits/testkit/containers';
 import { endApps } from './app-records.ts';
 import type { Progress } from './downloads.ts';
 import { instanceDir } from './paths.ts';
@@ -45,6 +44,8 @@ async function startFresh(options: {
   await resetInstance({ instance });
   // Who names a database means that one, which only the way without containers takes.
   const wish = process.env['DITS_DATABASE_URL'] ? 'processes' : undefined;
+  // Here and not above: every end-to-end test would load testcontainers with this file.
+  const { runServices } = await import('@dits/testkit/containers');
   const services = await runServices({ ...options, wish, processes: runProcesses });
   if (services.runBy === 'containers') writePrivateJson(addressesPath, services.addresses);
   return async () => {
