@@ -122,7 +122,8 @@ function kafkaContainer({ image, environment }: ComposeService): GenericContaine
     .withEnvironment(settings)
     .withEntrypoint(['/bin/bash', '-c', `${wait}; ${run}`])
     .withCommand([])
-    .withExposedPorts(kafkaPort)
+    // 9092 is the image's own: Podman reports it as one to be opened, and testcontainers waits until it is.
+    .withExposedPorts(kafkaPort, 9092)
     .withWaitStrategy(Wait.forSuccessfulCommand('true'));
 }
 
