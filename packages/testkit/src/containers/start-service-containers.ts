@@ -118,13 +118,15 @@ function kafkaContainer({ image, environment }: ComposeService): GenericContaine
   const { KAFKA_ADVERTISED_LISTENERS: _, ...settings } = environment;
   const wait = `until [ -s ${addressFile} ]; do sleep 0.1; done`;
   const run = `KAFKA_ADVERTISED_LISTENERS=$(cat ${addressFile}) exec /etc/kafka/docker/run`;
-  return new GenericContainer(image)
-    .withEnvironment(settings)
-    .withEntrypoint(['/bin/bash', '-c', `${wait}; ${run}`])
-    .withCommand([])
-    // 9092 is the image's own: Podman reports it as one to be opened, and testcontainers waits until it is.
-    .withExposedPorts(kafkaPort, 9092)
-    .withWaitStrategy(Wait.forSuccessfulCommand('true'));
+  return (
+    new GenericContainer(image)
+      .withEnvironment(settings)
+      .withEntrypoint(['/bin/bash', '-c', `${wait}; ${run}`])
+      .withCommand([])
+      // 9092 is the image's own: Podman reports it as one to be opened, and testcontainers waits until it is.
+      .withExposedPorts(kafkaPort, 9092)
+      .withWaitStrategy(Wait.forSuccessfulCommand('true'))
+  );
 }
 
 function postgresContainer(service: ComposeService, password: string): GenericContainer {
