@@ -36,14 +36,13 @@ export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
 }
 
 /** True when the promise settled (either way) within `ms`. Never rejects. */
-export async function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const settled = promise.then(
-    () => true,
-    () => true,
-  );
-  const stop = new AbortController();
-  const late = sleep(ms, stop.signal).then(() => false);
-  const inTime = await Promise.race([settled, late]);
-  stop.abort();
-  return inTime;
+export function settledWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(false), ms);
+    const settled = (): void => {
+      clearTimeout(timer);
+      resolve(true);
+    };
+    promise.then(settled, settled);
+  });
 }

@@ -1,6 +1,9 @@
 import kafkajs, { type ISocketFactory, type Kafka, type RetryOptions } from 'kafkajs';
 import { kafkaLogCreator } from './kafka-log.js';
 import type { Log } from './log.js';
+import { zstdCodec } from './zstd-codec.js';
+
+kafkajs.CompressionCodecs[kafkajs.CompressionTypes.ZSTD] = () => zstdCodec;
 
 /** Where Kafka is. */
 export interface KafkaOptions {

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import fc from 'fast-check';
 
 interface Queue {
   push(request: { entry: object; expectResponse: boolean; sendRequest: () => void }): void;
@@ -44,5 +45,79 @@ describe("kafkajs's request queue", () => {
     jest.advanceTimersByTime(1);
     expect(request.sent).toBe(true);
     expect(jest.getTimerCount()).toBe(0);
+  });
+});
+
+interface Encoded {
+  buffer: Buffer;
+}
+interface Decoded {
+  offset: string;
+  timestamp: string;
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Record<string, Buffer | Buffer[]>;
+}
+const load = (path: string): unknown => createRequire(import.meta.url)(`kafkajs/src/protocol/${path}`);
+const encodeRecord = load('recordBatch/record/v0') as (record: object) => Encoded;
+const { RecordBatch } = load('recordBatch/v0') as { RecordBatch(batch: object): Promise<Encoded> };
+const decodeBatch = load('recordBatch/v0/decoder') as (decoder: object) => Promise<{ records: Decoded[] }>;
+const Decoder = load('decoder') as new (bytes: Buffer) => object;
+const crc32c = load('recordBatch/crc32C') as (bytes: Buffer) => number;
+
+describe("kafkajs's records", () => {
+  const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+  const someRecord = fc.record({
+    key: fc.option(bytes),
+    value: fc.option(bytes),
+    headers: fc.dictionary(fc.string({ minLength: 1 }), fc.oneof(bytes, fc.array(bytes, { minLength: 2 }))),
+    timestampDelta: fc.integer({ min: -(2 ** 31), max: 2 ** 45 }),
+  });
+
+  it('come back as they were written', async () => {
+    const firsts = fc.record({ offset: fc.nat(2 ** 52), timestamp: fc.nat(2 ** 42) });
+    await fc.assert(
+      fc.asyncProperty(fc.array(someRecord, { minLength: 1, maxLength: 8 }), firsts, async (some, first) => {
+        const records = some.map((record, offsetDelta) => encodeRecord({ ...record, offsetDelta }));
+        const lastOffsetDelta = some.length - 1;
+        const times = { firstTimestamp: first.timestamp, maxTimestamp: first.timestamp };
+        const batch = await RecordBatch({ ...times, firstOffset: first.offset, lastOffsetDelta, records });
+        const { records: read } = await decodeBatch(new Decoder(batch.buffer));
+        expect(read).toHaveLength(some.length);
+        for (const [i, { key, value, headers, timestampDelta }] of some.entries()) {
+          expect(read[i]).toMatchObject({
+            offset: String(first.offset + i),
+            timestamp: String(first.timestamp + timestampDelta),
+            key,
+            value,
+          });
+          expect(Object.entries(read[i]!.headers)).toEqual(Object.entries(headers));
+        }
+      }),
+    );
+  });
+
+  it('are those of the protocol, byte for byte', () => {
+    const record = {
+      offsetDelta: 3,
+      timestampDelta: -2,
+      key: Buffer.from('k'),
+      value: null,
+      headers: { h: ['1', '22'] },
+    };
+    // length 16, attributes 0, timestamp -2, offset 3, key of 1, no value, 2 headers
+    const hex = '20' + '00' + '03' + '06' + '026b' + '01' + '04' + '0268' + '0231' + '0268' + '043232';
+    expect(encodeRecord(record).buffer.toString('hex')).toBe(hex);
+  });
+
+  it.each([
+    // RFC 3720, B.4
+    ['32 zeros', Buffer.alloc(32), 0x8a9136aa],
+    ['32 ones', Buffer.alloc(32, 0xff), 0x62a8ab43],
+    ['0 to 31', Buffer.from(Array.from({ length: 32 }, (_, i) => i)), 0x46dd794e],
+    ['nothing', Buffer.alloc(0), 0],
+    ['123456789', Buffer.from('123456789'), 0xe3069283],
+  ])('carry the CRC-32C of %s', (_, of, crc) => {
+    expect(crc32c(of)).toBe(crc);
   });
 });

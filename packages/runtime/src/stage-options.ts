@@ -7,6 +7,7 @@ export interface StageLimits {
   maxHeldBytes?: number;
   /** Records before the committed offset that are read again at each assignment, marked `lookback`. */
   lookbackRecords?: number;
+  minFetchBytes?: number;
   drainMs?: number;
   /** Modes batch and delayed. */
   maxBatchRecords?: number;

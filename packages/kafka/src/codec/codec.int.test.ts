@@ -271,14 +271,20 @@ describe('records', () => {
 describe('a registry that is not well', () => {
   const unknownValue = frame(123_456_789, Buffer.alloc(3));
 
-  it('is waited for when it is slow: the deadline is for each request, not for all of a step', async () => {
-    const slow = createHttpServer((incoming, outgoing) => {
+  /** The registry behind something that may delay a request, or answer it in its place with a status. */
+  async function aFront(on: (method: string, path: string) => Promise<number | null>): Promise<string> {
+    const front = createHttpServer((incoming, outgoing) => {
       const pass = async (): Promise<void> => {
         const body = Buffer.concat(await incoming.toArray());
-        await pause(1_000);
+        const contentType = 'application/vnd.schemaregistry.v1+json';
+        const status = await on(incoming.method!, incoming.url!);
+        if (status !== null) {
+          outgoing.writeHead(status, { 'content-type': contentType }).end('{"message":"from the front"}');
+          return;
+        }
         const answer = await fetch(new URL(incoming.url!, services().registry), {
           method: incoming.method!,
-          headers: { 'content-type': 'application/vnd.schemaregistry.v1+json' },
+          headers: { 'content-type': contentType },
           body: body.length > 0 ? body : null,
         });
         outgoing.writeHead(answer.status, { 'content-type': answer.headers.get('content-type')! });
@@ -286,14 +292,37 @@ describe('a registry that is not well', () => {
       };
       pass().catch(() => outgoing.destroy());
     });
-    servers.push(slow);
-    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    servers.push(front);
+    await new Promise<void>((resolve) => front.listen(0, '127.0.0.1', resolve));
     const { pathname } = new URL(services().registry);
-    const registryUrl = `http://127.0.0.1:${(slow.address() as AddressInfo).port}${pathname}`;
+    return `http://127.0.0.1:${(front.address() as AddressInfo).port}${pathname}`;
+  }
+
+  it('is waited for when it is slow: the deadline is for each request, not for all of a step', async () => {
+    const registryUrl = await aFront(() => pause(1_000).then(() => null));
     // Two requests take longer than this, one does not.
     const patient = aCodec({ registryUrl, timeoutMs: 1_900 });
     await patient.register('events');
     expect(await poisonReason(patient.decodeEvent(unknownValue))).toBe('unknown_schema');
+  });
+
+  it('is no fault when another process sets what a subject takes at the same moment', async () => {
+    const refused: string[] = [];
+    const registryUrl = await aFront(async (method, path) => {
+      if (method !== 'PUT') return null;
+      const body = '{"compatibility":"FULL_TRANSITIVE"}';
+      const headers = { 'content-type': 'application/vnd.schemaregistry.v1+json' };
+      await fetch(new URL(path, services().registry), { method, headers, body });
+      refused.push(path);
+      return 409;
+    });
+    const catalogueOfOne = new EventCatalogue({
+      ...bundledSchemas,
+      events: bundledSchemas.events.slice(0, 1),
+    });
+    const codec = aCodec({ registryUrl, catalogue: catalogueOfOne, topics: topicNames(uniquePrefix()) });
+    await codec.register('events');
+    expect(refused).toHaveLength(1);
   });
 
   it('is a fault within the deadline when it hangs, and is asked once', async () => {

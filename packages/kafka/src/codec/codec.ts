@@ -2,7 +2,7 @@ import {
   PoisonRecordError,
   RegistryFault,
   avroType,
-  checkEvent,
+  checkDecodedEvent,
   frame,
   fullName,
   recordSchema,
@@ -60,7 +60,7 @@ export interface Codec {
   encodeEvent(type: EventType, event: object): Buffer;
   /**
    * Reads an event with its writer's schema, as this build's schema has it, and checks what Avro cannot
-   * (`checkEvent`). Absent optional fields are null. Throws `PoisonRecordError`, or {@link RegistryFault} when a
+   * (`checkDecodedEvent`). Absent optional fields are null. Throws `PoisonRecordError`, or {@link RegistryFault} when a
    * schema must be asked for and the registry does not answer.
    */
   decodeEvent(value: Buffer | null): Promise<DecodedEvent>;
@@ -143,7 +143,7 @@ export function createCodec(options: CodecOptions): Codec {
       const schema = known.get(schemaId) ?? (await find(schemaId));
       if (schema.kind !== 'event') throw wrongType(schema, 'an event of the catalogue');
       const event = decodeAvro(avro, schema) as AnyEvent;
-      const [problem] = checkEvent(event);
+      const [problem] = checkDecodedEvent(event, schema.type.type);
       if (problem) throw new PoisonRecordError('invalid_value', `${problem.path} ${problem.message}`);
       return { type: schema.type, event };
     },

@@ -60,24 +60,31 @@ export class Registry {
       try {
         return (await register()).id;
       } catch (error) {
-        if ((error as Error).name !== 'ConfluentSchemaRegistryCompatibilityError') throw error;
-        // The subject takes other changes yet.
-        await this.api.Subject.updateConfig({
-          subject,
-          body: { compatibility: COMPATIBILITY.FULL_TRANSITIVE },
-        });
+        // The subject takes other changes yet; or another process was setting what it takes at the same moment.
+        if ((error as Error).name === 'ConfluentSchemaRegistryCompatibilityError')
+          await this.restrict(subject);
+        else if (!isConflictOfSettings(error)) throw error;
         return (await register()).id;
       }
     };
     const id = await this.within(
       `did not register ${subject}`,
       registered().catch((cause: unknown) => {
-        if (statusOf(cause) === 409) throw refused(subject, cause);
+        if (statusOf(cause) === 409 && !isConflictOfSettings(cause)) throw refused(subject, cause);
         throw cause;
       }),
     );
     this.ownSubject = subject;
     return id;
+  }
+
+  private async restrict(subject: string): Promise<void> {
+    try {
+      const body = { compatibility: COMPATIBILITY.FULL_TRANSITIVE };
+      await this.api.Subject.updateConfig({ subject, body });
+    } catch (error) {
+      if (!isConflictOfSettings(error)) throw error;
+    }
   }
 
   /** Throws {@link RegistryFault} when the registry does not answer as it should. */
@@ -171,6 +178,12 @@ function refused(subject: string, cause: unknown): RegistryFault {
 
 function statusOf(error: unknown): unknown {
   return (error as { status?: unknown }).status;
+}
+
+/** Whether a registry refused to set what a subject takes: all our processes set the same, and one was first. */
+function isConflictOfSettings(error: unknown): boolean {
+  const { url } = error as { url?: unknown };
+  return statusOf(error) === 409 && typeof url === 'string' && /^put .*\/config\//i.test(url);
 }
 
 /** The library puts its client's name before each message, and a status of its own invention before what was no answer. */

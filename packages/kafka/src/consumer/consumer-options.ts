@@ -16,6 +16,11 @@ export interface ConsumerOptions {
    * `lookback: true` and never count for commits. A group without a committed offset has none. Default 0.
    */
   lookbackRecords?: number;
+  /**
+   * Bytes that a fetch waits for, up to 200 ms. Default 1: it returns with the first record. More where nobody waits for a
+   * record, and fewer, larger fetches are worth it.
+   */
+  minFetchBytes?: number;
   /** How long `stop()` lets held records finish. Default 10,000 ms. */
   drainMs?: number;
 }

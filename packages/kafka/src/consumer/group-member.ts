@@ -40,6 +40,7 @@ export interface GroupMemberOptions {
   /** By the number of the attempt to join, from 1. */
   groupId: (attempt: number) => string;
   topics: string[];
+  minFetchBytes: number;
   faults: Faults;
   now: () => number;
   user: GroupMemberUser;
@@ -171,7 +172,7 @@ export class GroupMember {
         rebalanceTimeout: REBALANCE_TIMEOUT_MS,
         heartbeatInterval: HEARTBEAT_MS,
         maxWaitTimeInMs: MAX_WAIT_MS,
-        minBytes: 1,
+        minBytes: this.options.minFetchBytes,
         // New partitions of a topic are noticed within this time.
         metadataMaxAge: 60_000,
         allowAutoTopicCreation: false,

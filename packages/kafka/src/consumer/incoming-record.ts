@@ -32,12 +32,13 @@ export function toIncomingRecord(
 }
 
 function toHeaders(headers: IHeaders | undefined): Record<string, Buffer> {
-  const plain: Record<string, Buffer> = {};
+  const plain: [string, Buffer][] = [];
   for (const [name, given] of Object.entries(headers ?? {})) {
     const value = last(given);
-    if (value !== undefined) plain[name] = Buffer.from(value as Buffer);
+    if (value !== undefined) plain.push([name, Buffer.from(value as Buffer)]);
   }
-  return plain;
+  // Not by assignment: a header may have any name, `__proto__` too.
+  return Object.fromEntries(plain);
 }
 
 function last(value: IHeaders[string]): Buffer | string | undefined {

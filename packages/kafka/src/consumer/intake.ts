@@ -31,6 +31,7 @@ export interface IntakeOptions {
   /** Whether the caps are shared by all partitions, or divided among them so that none can starve another. */
   caps: 'shared' | 'divided';
   lookbackRecords: number;
+  minFetchBytes: number;
   /** Without commits every first assignment starts from the beginning, and a later one where we were. */
   commits: boolean;
   now: () => number;
@@ -63,11 +64,20 @@ export class Intake implements GroupMemberUser {
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: IntakeOptions) {
-    const { kafka, log, groupId, topics, now } = options;
+    const { kafka, log, groupId, topics, minFetchBytes, now } = options;
     this.faults = new Faults(now);
     // Until the first join.
     this.faults.set('group');
-    this.member = new GroupMember({ kafka, log, groupId, topics, faults: this.faults, now, user: this });
+    this.member = new GroupMember({
+      kafka,
+      log,
+      groupId,
+      topics,
+      minFetchBytes,
+      faults: this.faults,
+      now,
+      user: this,
+    });
     this.committer = new Committer({
       log,
       faults: this.faults,

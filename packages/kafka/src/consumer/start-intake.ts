@@ -19,6 +19,7 @@ export function intakeFor(
     maxHeldRecords: options.maxHeldRecords ?? 5000,
     maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024,
     lookbackRecords: options.lookbackRecords ?? 0,
+    minFetchBytes: options.minFetchBytes ?? 1,
     commits: true,
     now: Date.now,
     ...rest,

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { KafkaFault } from '@dits/contracts';
 import { startBatchConsumer } from '../consumer/batch-consumer.js';
 import type { RunningConsumer } from '../consumer/consumer-options.js';
 import { Line, aTopic, keptLog, numberOf, testKafka, until } from '../testing/int-support.js';
+import { zstdCodec } from '../zstd-codec.js';
 import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js';
 
 jest.setTimeout(60_000);
@@ -101,7 +103,7 @@ describe('BatchingProducer', () => {
   it('rejects only the record that is too large for the broker', async () => {
     const topic = await aTopic({ config: { 'max.message.bytes': '50000' } });
     const producer = await aProducer();
-    const large = { topic, key: 'k', value: Buffer.alloc(60_000) };
+    const large = { topic, key: 'k', value: randomBytes(60_000) };
     const sends = [1, 2, 3, 4].map((n) => producer.send(numbered(topic, n)));
     const tooLarge = producer.send(large);
     sends.push(producer.send(numbered(topic, 5)));
@@ -147,9 +149,40 @@ describe('BatchingProducer', () => {
     await expect(producer.send(numbered(topic, 1))).rejects.toThrow('closed');
   });
 
+  it('compresses a large request and not a small one, and every consumer reads both', async () => {
+    const topic = await aTopic();
+    const producer = await aProducer();
+    const compress = jest.spyOn(zstdCodec, 'compress');
+    const decompress = jest.spyOn(zstdCodec, 'decompress');
+    const values = Array.from(
+      { length: 200 },
+      (_, n) => `{"body":"${'a text that repeats '.repeat(20)}","n":${n}}`,
+    );
+    await producer.send({ topic, key: 'k', value: Buffer.from('small') });
+    expect(compress).not.toHaveBeenCalled();
+    await producer.sendAll(values.map((value) => ({ topic, key: 'k', value: Buffer.from(value) })));
+    expect(compress).toHaveBeenCalledTimes(1);
+    expect(((await compress.mock.results[0]!.value) as Buffer).length).toBeLessThan(
+      values.join('').length / 10,
+    );
+
+    const read: string[] = [];
+    const consumer = await startBatchConsumer({
+      kafka: testKafka(),
+      log: keptLog(),
+      groupId: `${topic}-g`,
+      topics: [topic],
+      handle: async (batch) => void read.push(...batch.map(({ value }) => String(value))),
+    });
+    open.push({ close: () => consumer.stop() });
+    await until('all', () => read.length === 201);
+    expect(read).toEqual(['small', ...values]);
+    expect(decompress).toHaveBeenCalledTimes(1);
+  });
+
   it('writes tombstones, headers and times as given', async () => {
     const topic = await aTopic();
-    const producer = await aProducer({ compression: 'gzip' });
+    const producer = await aProducer({ compression: 'none' });
     await producer.sendAll([
       { topic, key: 'a', value: null, headers: { h: 'text', b: Buffer.from([0xff]) }, timestampMs: 1234 },
       { topic, key: null, value: Buffer.from('x') },

@@ -1,4 +1,8 @@
-import type { PartitionBounds } from '../offset-queries.js';
+/** Everything of a partition before `offset`. */
+export interface PartitionEnd {
+  partition: number;
+  offset: bigint;
+}
 
 /** How far each partition of one topic was applied, and who waits for it to get further. */
 export class AppliedOffsets {
@@ -12,22 +16,21 @@ export class AppliedOffsets {
     for (const look of this.waiting) look();
   }
 
-  /** Resolves when all partitions are applied up to their ends. A partition that holds nothing needs no reading. */
-  untilReached(ends: PartitionBounds[], signal: AbortSignal): Promise<void> {
+  /** Whether all partitions are applied up to their ends. */
+  hasReached(ends: PartitionEnd[]): boolean {
+    return ends.every(({ partition, offset }) => (this.next.get(partition) ?? -1n) >= offset);
+  }
+
+  /** Resolves when {@link hasReached} says so, or the signal aborts. */
+  untilReached(ends: PartitionEnd[], signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const open = new Map(
-        ends.filter(({ low, high }) => low < high).map((end) => [end.partition, end.high]),
-      );
       const stop = (): void => {
         this.waiting.delete(look);
         signal.removeEventListener('abort', stop);
         resolve();
       };
       const look = (): void => {
-        for (const [partition, end] of open) {
-          if ((this.next.get(partition) ?? -1n) >= end) open.delete(partition);
-        }
-        if (open.size === 0) stop();
+        if (this.hasReached(ends)) stop();
       };
       this.waiting.add(look);
       signal.addEventListener('abort', stop, { once: true });

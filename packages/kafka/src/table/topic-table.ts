@@ -10,8 +10,9 @@ import { WakeUp } from '../consumer/wake-up.js';
 import type { Log } from '../log.js';
 import { OffsetQueries } from '../offset-queries.js';
 import type { IncomingRecord } from '../records.js';
-import { AppliedOffsets } from './applied-offsets.js';
+import { AppliedOffsets, type PartitionEnd } from './applied-offsets.js';
 import { SharedRequest } from './shared-request.js';
+import { fromMark, toMark } from './table-mark.js';
 
 /** Options of {@link startTopicTable}. */
 export interface TopicTableOptions {
@@ -36,10 +37,15 @@ export interface TopicTableOptions {
 export interface TopicTable {
   /**
    * Asks the end offsets now and resolves when everything before them is applied: whatever was durable before the
-   * call. Calls that wait for the same question share it; a question sent before the call is never used. Rejects with
-   * {@link KafkaFault}; the caller tries again.
+   * call. Calls that wait for the same question share it; a question sent before the call is never used. Resolves to a
+   * mark of how far that is, for {@link catchUpTo} of another process. Rejects with {@link KafkaFault}; the caller tries again.
    */
-  catchUp(): Promise<void>;
+  catchUp(): Promise<string>;
+  /**
+   * Resolves when everything before a mark is applied, mostly at once: nothing is asked. A mark that can't be read is
+   * as none: then it does what `catchUp` does.
+   */
+  catchUpTo(mark: string): Promise<void>;
   stop(): Promise<void>;
   /** As a consumer's; `position` is the next offset to be applied. */
   health(): ConsumerHealth;
@@ -67,6 +73,7 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
     maxHeldBytes: 64 * 1024 * 1024,
     caps: 'shared',
     lookbackRecords: 0,
+    minFetchBytes: 1,
     commits: false,
     now: Date.now,
     onTaken: (held) => {
@@ -101,20 +108,37 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
       reportApplied();
     }
   };
-  const ends = new SharedRequest(() => offsets.bounds(topic));
+  const ends = new SharedRequest(async () =>
+    // A partition that holds nothing needs no reading.
+    (await offsets.bounds(topic))
+      .filter(({ low, high }) => low < high)
+      .map(({ partition, high }): PartitionEnd => ({ partition, offset: high })),
+  );
   const timeoutMs = options.catchUpTimeoutMs ?? 10_000;
-  const catchUp = async (): Promise<void> => {
+  const within = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const stop = new AbortController();
-    const reached = ends.ask().then((bounds) => applied.untilReached(bounds, stop.signal));
-    if (await settledWithin(reached, timeoutMs)) return reached;
+    const working = work(stop.signal);
+    if (await settledWithin(working, timeoutMs)) return working;
     stop.abort();
     throw new KafkaFault(`the table of ${topic} did not catch up within ${timeoutMs} ms`);
+  };
+  const catchUp = (): Promise<string> =>
+    within(async (signal) => {
+      const known = await ends.ask();
+      if (!applied.hasReached(known)) await applied.untilReached(known, signal);
+      return toMark(known);
+    });
+  const catchUpTo = async (mark: string): Promise<void> => {
+    const known = fromMark(mark);
+    if (known === null) await catchUp();
+    else if (!applied.hasReached(known)) await within((signal) => applied.untilReached(known, signal));
   };
 
   intake.start();
   const applying = apply();
   const table: TopicTable = {
     catchUp,
+    catchUpTo,
     health: () => ({
       ...intake.health(),
       partitions: intake
