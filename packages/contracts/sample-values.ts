@@ -64,7 +64,7 @@ function valueOf(type: avsc.Type, { name, variant }: Wanted): unknown {
 }
 
 function textOf(name: string, variant: number | null): string {
-  // What checkEvent looks at.
+  // What checkDecodedEvent looks at.
   if (name === 'event_id') return `0191d3a0-5b7c-7c1e-8f3a-00000000000${variant ?? 0}`;
   if (name === 'occurred_at') return '2026-11-25T09:12:14Z';
   return variant === null ? '' : `${name} ${variant}: "é 🎬"\\\n\u2028\u0000`;

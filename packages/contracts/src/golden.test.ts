@@ -5,7 +5,7 @@ import { fromPlain, readGoldens, toPlain, type Golden } from '../goldens.ts';
 import type { AnyEvent } from './catalogue.js';
 import type { RecordSchema } from './bundle-schemas.js';
 import { bundledSchemas } from './generated/schemas.gen.js';
-import { checkEvent } from './read-event.js';
+import { checkDecodedEvent } from './read-event.js';
 import { avroType } from './record-types.js';
 import { contracts } from './released-schemas.js';
 
@@ -97,8 +97,8 @@ describe('goldens', () => {
 
   it('of events are events that our code takes', () => {
     const events = goldens.filter(({ name }) => name.startsWith('events/'));
-    const problems = events.flatMap(({ values }) =>
-      values.flatMap(({ value }) => checkEvent(value as AnyEvent)),
+    const problems = events.flatMap(({ schema, values }) =>
+      values.flatMap(({ value }) => checkDecodedEvent(value as AnyEvent, avroType(schema))),
     );
     expect(problems).toEqual([]);
   });

@@ -14,10 +14,16 @@ export {
 export type { PoisonReason } from './errors.js';
 export { bundledSchemas } from './generated/schemas.gen.js';
 export type * from './generated/types.gen.js';
-export { checkEvent, readEvent } from './read-event.js';
+export { checkDecodedEvent, readEvent } from './read-event.js';
 export type { EventDefaults, Problem, ReadEventResult } from './read-event.js';
 export { avroType, fullName, recordSchema } from './record-types.js';
 export type { RecordName, RecordsByName } from './record-types.js';
-export { NOT_BEFORE_HEADER, ROUTE_AGAIN_HEADER, stageGroups, topicNames } from './topics.js';
+export {
+  NOT_BEFORE_HEADER,
+  ROUTE_AGAIN_HEADER,
+  stageGroups,
+  topicNames,
+  WEBHOOKS_MARK_HEADER,
+} from './topics.js';
 export type { StageGroups, TopicNames } from './topics.js';
 export { frame, unframe } from './wire-format.js';

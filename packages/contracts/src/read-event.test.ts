@@ -1,8 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { EventCatalogue } from './catalogue.js';
+import type { RecordSchema } from './bundle-schemas.js';
+import { EventCatalogue, type AnyEvent } from './catalogue.js';
 import { bundledSchemas } from './generated/schemas.gen.js';
-import { checkEvent, readEvent, type ReadEventResult } from './read-event.js';
+import { checkDecodedEvent, readEvent, type ReadEventResult } from './read-event.js';
+import { avroType } from './record-types.js';
 
 const catalogue = new EventCatalogue(bundledSchemas);
 const defaults = {
@@ -156,13 +158,51 @@ describe('readEvent', () => {
   });
 });
 
-describe('checkEvent', () => {
-  it('finds what Avro let through', () => {
-    expect(
-      checkEvent({ event_id: 'no', occurred_at: '2026-11-25T09:12:14Z', commits: [{ message: '\udc00' }] }),
-    ).toEqual([
+describe('checkDecodedEvent', () => {
+  const transferred = catalogue.find('repo.transferred')!;
+  const decoded = (change: object) => {
+    const result = read(transferred.example);
+    if (result.kind !== 'event') throw new Error('the example is no event');
+    return { ...result.event, ...change };
+  };
+
+  it('finds what Avro lets through, with its path', () => {
+    const change = { event_id: 'no', occurred_at: 'yesterday', from: { login: 'a', id: -7, type: 'user' } };
+    expect(checkDecodedEvent(decoded(change), transferred.type)).toEqual([
+      { path: 'from.id', message: 'must not be negative' },
       { path: 'event_id', message: 'must be a UUID in lower case' },
-      { path: 'commits[0].message', message: 'must be well-formed Unicode (it holds a lone surrogate)' },
+      { path: 'occurred_at', message: 'must be an RFC 3339 time such as 2026-11-25T09:12:14Z' },
     ]);
   });
+
+  it('looks into lists and optional records', () => {
+    const type = avroType({
+      type: 'record',
+      name: 'T',
+      fields: [
+        {
+          name: 'list',
+          type: {
+            type: 'array',
+            items: { type: 'record', name: 'U', fields: [{ name: 'id', type: 'long' }] },
+          },
+        },
+        { name: 'one', type: ['null', 'U'] },
+        { name: 'other', type: ['null', 'U'] },
+      ],
+    });
+    const value = { list: [{ id: 1 }, { id: -1 }], one: { id: -2 }, other: null } as unknown as AnyEvent;
+    expect(checkDecodedEvent(value, type).map(({ path }) => path)).toEqual(['list[1].id', 'one.id']);
+  });
+
+  it.each(catalogue.all.map((type) => [type.event, type] as const))(
+    'has nothing to say about the example of %s',
+    (_, type) => {
+      const result = read(type.example);
+      if (result.kind !== 'event') throw new Error('the example is no event');
+      expect(
+        checkDecodedEvent(type.type.fromBuffer(type.type.toBuffer(result.event)) as AnyEvent, type.type),
+      ).toEqual([]);
+    },
+  );
 });

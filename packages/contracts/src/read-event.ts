@@ -1,11 +1,8 @@
 import type avsc from 'avsc';
 import type { AnyEvent, EventCatalogue, EventType } from './catalogue.js';
+import { Findings, isObject, readerOf, type Problem } from './value-reader.js';
 
-/** What is wrong with one value: where (`commits[3].id`; empty for the whole) and what. */
-export interface Problem {
-  path: string;
-  message: string;
-}
+export type { Problem } from './value-reader.js';
 
 export type ReadEventResult =
   { kind: 'event'; type: EventType; event: AnyEvent } | { kind: 'problems'; problems: Problem[] };
@@ -52,146 +49,82 @@ export function readEvent(
   fields.event_id ??= defaults.eventId();
   if (typeof fields.event_id === 'string') fields.event_id = fields.event_id.toLowerCase();
   fields.occurred_at ??= defaults.occurredAt();
-  const problems: Problem[] = [];
-  const event = readRecord(fields, type.type, '', problems) as AnyEvent;
-  problems.push(...checkEvent(event));
-  return problems.length > 0
-    ? { kind: 'problems', problems: problems.slice(0, MAX_PROBLEMS) }
-    : { kind: 'event', type, event };
+  const findings = new Findings(MAX_PROBLEMS);
+  const event = readerOf(type.type)(fields, findings) as AnyEvent;
+  checkIdAndTime(event, findings);
+  const { problems } = findings;
+  return problems.length > 0 ? { kind: 'problems', problems } : { kind: 'event', type, event };
 }
 
 /**
- * Checks of an event that its Avro schema can't express, wherever the event came from: ids, times, and texts that
- * would not survive JSON. Empty when all is well.
+ * Checks of an event decoded from Avro by this package's types that its schema can't express: its id and time, and that no
+ * id is negative. (That integers are exact and texts are UTF-8 is seen while decoding.) Empty when all is well.
  */
-export function checkEvent(event: Partial<AnyEvent>): Problem[] {
-  const problems: Problem[] = [];
-  if (typeof event.event_id === 'string' && !UUID.test(event.event_id)) {
-    problems.push({ path: 'event_id', message: 'must be a UUID in lower case' });
-  }
-  if (typeof event.occurred_at === 'string' && !isRfc3339(event.occurred_at)) {
-    problems.push({ path: 'occurred_at', message: 'must be an RFC 3339 time such as 2026-11-25T09:12:14Z' });
-  }
-  const walk = (value: unknown, path: string): void => {
-    if (problems.length >= MAX_PROBLEMS) return;
-    if (typeof value === 'string') {
-      if (!value.isWellFormed())
-        problems.push({ path, message: 'must be well-formed Unicode (it holds a lone surrogate)' });
-    } else if (typeof value === 'number') {
-      if (!Number.isSafeInteger(value))
-        problems.push({ path, message: 'must be an integer within ±(2^53-1)' });
-      else if (value < 0 && /(^|\.)id$/.test(path)) problems.push({ path, message: 'must not be negative' });
-    } else if (Array.isArray(value)) value.forEach((item, i) => walk(item, `${path}[${i}]`));
-    else if (isObject(value)) for (const [key, item] of Object.entries(value)) walk(item, join(path, key));
-  };
-  walk(event, '');
-  return problems;
+export function checkDecodedEvent(event: AnyEvent, type: avsc.Type): Problem[] {
+  const findings = new Findings(MAX_PROBLEMS);
+  idCheckOf(type)?.(event, findings);
+  checkIdAndTime(event, findings);
+  return findings.problems;
 }
 
-function readRecord(
-  json: Record<string, unknown>,
-  type: avsc.types.RecordType,
-  path: string,
-  problems: Problem[],
-): unknown {
-  const record: Record<string, unknown> = {};
-  const known = new Set<string>();
-  for (const field of type.fields) {
-    known.add(field.name);
-    record[field.name] = readValue(
-      json[field.name] ?? undefined,
-      field.type,
-      join(path, field.name),
-      problems,
-    );
+function checkIdAndTime({ event_id, occurred_at }: Partial<AnyEvent>, findings: Findings): void {
+  if (typeof event_id === 'string' && !UUID.test(event_id)) {
+    findings.add('must be a UUID in lower case', 'event_id');
   }
-  for (const key of Object.keys(json)) {
-    if (problems.length >= MAX_PROBLEMS) break;
-    if (!known.has(key)) problems.push({ path: join(path, key), message: 'is not a field of this event' });
+  if (typeof occurred_at === 'string' && !isRfc3339(occurred_at)) {
+    findings.add('must be an RFC 3339 time such as 2026-11-25T09:12:14Z', 'occurred_at');
   }
-  return record;
 }
 
-function readValue(json: unknown, type: avsc.Type, path: string, problems: Problem[]): unknown {
-  const wrong = (message: string): undefined => void problems.push({ path, message });
+type IdCheck = (value: unknown, findings: Findings) => void;
+
+const idChecks = new WeakMap<avsc.Type, IdCheck | { none: true }>();
+
+/** What looks for negative ids in values of a type; null when the type has no place for one. */
+function idCheckOf(type: avsc.Type): IdCheck | null {
+  let check = idChecks.get(type);
+  if (!check) idChecks.set(type, (check = compileIdCheck(type) ?? { none: true }));
+  return typeof check === 'function' ? check : null;
+}
+
+function compileIdCheck(type: avsc.Type): IdCheck | null {
   if (type.typeName.startsWith('union:')) {
-    const branches = (type as avsc.types.UnwrappedUnionType).types;
-    if (json === undefined || json === null)
-      return branches.some((b) => b.typeName === 'null') ? null : wrong('is required');
-    const others = branches.filter((b) => b.typeName !== 'null');
-    if (others.length === 1) return readValue(json, others[0]!, path, problems);
-    const fitting = others.find((branch) => fits(json, branch));
-    if (!fitting) return wrong(`must be ${others.map((b) => nameOf(b)).join(' or ')}`);
-    return readValue(json, fitting, path, problems);
+    const checks = (type as avsc.types.UnwrappedUnionType).types.flatMap((branch) => idCheckOf(branch) ?? []);
+    if (checks.length === 0) return null;
+    return (value, findings) => checks.forEach((check) => check(value, findings));
   }
-  if (json === undefined || json === null) return wrong('is required');
-  if (!fits(json, type)) return wrong(`must be ${nameOf(type)}`);
-  switch (type.typeName) {
-    case 'record':
-      return readRecord(json as Record<string, unknown>, type as avsc.types.RecordType, path, problems);
-    case 'array': {
-      const { itemsType } = type as avsc.types.ArrayType;
-      const items: unknown[] = [];
-      for (const [i, item] of (json as unknown[]).entries()) {
-        if (problems.length >= MAX_PROBLEMS) break;
-        items.push(readValue(item, itemsType, `${path}[${i}]`, problems));
+  if (type.typeName === 'array') {
+    const check = idCheckOf((type as avsc.types.ArrayType).itemsType);
+    if (!check) return null;
+    return (value, findings) => {
+      if (!Array.isArray(value)) return;
+      for (const [i, item] of value.entries()) {
+        findings.enter(i);
+        check(item, findings);
+        findings.leave();
       }
-      return items;
+    };
+  }
+  if (type.typeName !== 'record') return null;
+  const fields = (type as avsc.types.RecordType).fields.flatMap(({ name, type: fieldType }) => {
+    const check = name === 'id' ? refuseNegative : idCheckOf(fieldType);
+    return check ? [{ name, check }] : [];
+  });
+  if (fields.length === 0) return null;
+  return (value, findings) => {
+    if (!isObject(value)) return;
+    for (const { name, check } of fields) {
+      findings.enter(name);
+      check(value[name], findings);
+      findings.leave();
     }
-    default:
-      // -0 is written as 0 by Avro and by JSON; keep one zero.
-      return json === 0 ? 0 : json;
-  }
+  };
 }
 
-function fits(json: unknown, type: avsc.Type): boolean {
-  switch (type.typeName) {
-    case 'string':
-      return typeof json === 'string';
-    case 'boolean':
-      return typeof json === 'boolean';
-    case 'abstract:long':
-      return typeof json === 'number';
-    case 'int':
-      return typeof json === 'number' && json === (json | 0);
-    case 'array':
-      return Array.isArray(json);
-    case 'enum':
-      return (type as avsc.types.EnumType).symbols.includes(json as string);
-    case 'record':
-      return isObject(json);
-    default:
-      throw new Error(`an event schema must not use the Avro type ${type.typeName}`);
-  }
-}
-
-function nameOf(type: avsc.Type): string {
-  switch (type.typeName) {
-    case 'string':
-      return 'a string';
-    case 'boolean':
-      return 'true or false';
-    case 'array':
-      return 'a list';
-    case 'enum':
-      return `one of ${(type as avsc.types.EnumType).symbols.join(', ')}`;
-    case 'record':
-      return 'an object';
-    case 'int':
-      return 'an integer from -2^31 to 2^31-1';
-    default:
-      return 'an integer within ±(2^53-1)';
-  }
+function refuseNegative(value: unknown, findings: Findings): void {
+  if (typeof value === 'number' && value < 0) findings.add('must not be negative');
 }
 
 function isRfc3339(text: string): boolean {
   return RFC3339.test(text) && !Number.isNaN(Date.parse(text));
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !Buffer.isBuffer(value);
-}
-
-function join(path: string, key: string): string {
-  return path ? `${path}.${key}` : key;
 }

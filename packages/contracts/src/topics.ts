@@ -52,3 +52,9 @@ export function stageGroups(prefix = ''): StageGroups {
     recorder: `${prefix}dits-recorder`,
   };
 }
+
+/**
+ * Header of a delivery that the router made: how far it had read `dits.webhooks`. A dispatcher that has read as far
+ * knows every webhook that was registered, and every change that was confirmed, before the event was accepted.
+ */
+export const WEBHOOKS_MARK_HEADER = 'dits-webhooks-mark';
