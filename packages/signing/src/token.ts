@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHash, createHmac, createSecretKey, randomBytes } from 'node:crypto';
 
 const PREFIX = 'dits_';
 const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
@@ -41,7 +41,7 @@ export function isMistypedToken(text: string): boolean {
 export function hashToken(token: string, keys: readonly TokenKey[]): [TokenHash, ...TokenHash[]] {
   return keys.map(({ id, key }) => ({
     keyId: id,
-    hash: createHmac('sha256', key).update(token, 'utf8').digest(),
+    hash: createHmac('sha256', createSecretKey(key)).update(token, 'utf8').digest(),
   })) as [TokenHash, ...TokenHash[]];
 }
 
