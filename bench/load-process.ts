@@ -1,17 +1,25 @@
-/** A load in a process of its own: posts events one a request at a steady rate, whatever the answers do (open loop). */
+/** A load in a process of its own. It posts events to the gateway, or produces them to Kafka, and says when each was sent. */
 import { randomUUID } from 'node:crypto';
-import { Agent, request } from 'undici';
+import { pathToFileURL } from 'node:url';
+import { Agent } from 'undici';
+import { produceEvents } from './produce-events.ts';
+import { pushEvent } from './push-event.ts';
 
 /** What the load is to do. */
 export interface LoadOrder {
   gateway: string;
   token: string;
   repositoryIds: number[];
-  ratePerSecond: number;
   events: number;
+  pace:
+    | { kind: 'open'; ratePerSecond: number }
+    /** `inFlight` requests at a time, of `batch` events each. */
+    | { kind: 'closed'; inFlight: number; batch: number }
+    /** Past the gateway, as a platform service with the publisher. */
+    | { kind: 'kafka'; kafka: string; registry: string; topicPrefix: string };
 }
 
-/** One post, in ms since 1970 with fractions. */
+/** One event, in ms since 1970 with fractions. */
 export interface Post {
   eventId: string;
   sentAtMs: number;
@@ -21,67 +29,114 @@ export interface Post {
 
 const now = (): number => performance.timeOrigin + performance.now();
 
-process.on('message', (order: LoadOrder) => {
-  void run(order).then((posts) => process.send!({ kind: 'posts', posts }));
-});
-process.on('disconnect', () => process.exit(0));
-process.send!({ kind: 'ready' });
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  process.on('message', (order: LoadOrder) => {
+    run(order).then(
+      (posts) => process.send!({ kind: 'posts', posts }),
+      (error: unknown) => {
+        console.error(error);
+        process.exit(1);
+      },
+    );
+  });
+  process.on('disconnect', () => process.exit(0));
+  process.send!({ kind: 'ready' });
+}
 
-async function run({ gateway, token, repositoryIds, ratePerSecond, events }: LoadOrder): Promise<Post[]> {
-  const dispatcher = new Agent({ connections: 64 });
-  const startedAt = now();
-  const posts: Promise<Post>[] = [];
-  for (let i = 0; i < events; i++) {
-    const waitMs = startedAt + (i * 1000) / ratePerSecond - now();
-    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-    posts.push(post(i));
-  }
-  const done = await Promise.all(posts);
-  await dispatcher.close();
-  return done;
-
-  async function post(i: number): Promise<Post> {
-    const eventId = randomUUID();
-    const id = repositoryIds[i % repositoryIds.length]!;
-    const body = JSON.stringify({ ...pushEvent(id, i), event_id: eventId });
-    const sentAtMs = now();
-    const response = await request(`${gateway}/v1/events`, {
-      dispatcher,
-      method: 'POST',
-      headers: { 'content-type': 'application/json', authorization: `Bearer ${token}` },
-      body,
-    });
-    const answeredAtMs = now();
-    await response.body.dump();
-    return { eventId, sentAtMs, answeredAtMs, status: response.statusCode };
+async function run(order: LoadOrder): Promise<Post[]> {
+  const { pace } = order;
+  switch (pace.kind) {
+    case 'open':
+      return openLoop(order, pace.ratePerSecond);
+    case 'closed':
+      return closedLoop(order, pace);
+    case 'kafka':
+      return produceEvents(order, pace, now);
   }
 }
 
-/** A push as a studio would send it: three commits, about 1.5 kB. */
-function pushEvent(repositoryId: number, i: number): object {
-  const author = { name: 'Octocat', email: 'octocat@example.com' };
-  const commits = [0, 1, 2].map((n) => ({
-    id: `${i}-${n}`.padEnd(40, '0'),
-    message: `Grade scene ${i}.${n}\n\nWarmer skin, cooler shadows.`,
-    author,
-    timestamp: '2026-11-25T09:12:13Z',
-    added: [`footage/scene-${i}/take-${n}.mov`],
-    modified: [`grades/scene-${i}.cube`],
-    removed: [],
-  }));
-  return {
-    event: 'push',
-    repository: {
-      id: repositoryId,
-      name: 'my-project',
-      full_name: `user/my-project-${repositoryId}`,
-      private: false,
-    },
-    sender: { id: 456, login: 'octocat', type: 'user' },
-    commits,
-    head_commit: commits[2],
-    ref: 'refs/heads/main',
-    forced: false,
-    total_commits: 3,
+/** A steady rate, whatever the answers do. */
+async function openLoop(order: LoadOrder, ratePerSecond: number): Promise<Post[]> {
+  const { events } = order;
+  const poster = new Poster(order, 64);
+  const startedAt = now();
+  const posts: Promise<Post[]>[] = [];
+  for (let i = 0; i < events; i++) {
+    const waitMs = startedAt + (i * 1000) / ratePerSecond - now();
+    if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+    posts.push(poster.post(i, 1));
+  }
+  const done = (await Promise.all(posts)).flat();
+  await poster.close();
+  return done;
+}
+
+/** As fast as it is answered. */
+async function closedLoop(
+  order: LoadOrder,
+  { inFlight, batch }: { inFlight: number; batch: number },
+): Promise<Post[]> {
+  const { events } = order;
+  const poster = new Poster(order, inFlight);
+  const posts: Post[] = [];
+  let next = 0;
+  const work = async (): Promise<void> => {
+    while (next < events) {
+      const first = next;
+      const count = Math.min(batch, events - first);
+      next += count;
+      for (const post of await poster.post(first, count)) posts.push(post);
+    }
   };
+  await Promise.all(Array.from({ length: inFlight }, work));
+  await poster.close();
+  return posts;
+}
+
+class Poster {
+  private readonly agent: Agent;
+  private readonly order: LoadOrder;
+  private readonly headers: Record<string, string>;
+
+  constructor(order: LoadOrder, connections: number) {
+    this.order = order;
+    this.agent = new Agent({ connections, pipelining: 1 });
+    this.headers = { 'content-type': 'application/json', authorization: `Bearer ${order.token}` };
+  }
+
+  post(first: number, count: number): Promise<Post[]> {
+    const { gateway, repositoryIds } = this.order;
+    const ids = Array.from({ length: count }, () => randomUUID());
+    const events = ids.map((eventId, n) => {
+      const i = first + n;
+      return pushEvent({ repositoryId: repositoryIds[i % repositoryIds.length]!, i, eventId });
+    });
+    const body = JSON.stringify(count === 1 ? events[0] : events);
+    const sentAtMs = now();
+    // By `dispatch` and without the answer's body: the cheapest client there is, since it shares two cores with the measured.
+    return new Promise((resolve, reject) => {
+      let status = 0;
+      this.agent.dispatch(
+        { origin: gateway, method: 'POST', path: '/v1/events', headers: this.headers, body },
+        {
+          onRequestStart() {},
+          onResponseStart(_controller, statusCode) {
+            status = statusCode;
+          },
+          onResponseData() {},
+          onResponseEnd() {
+            const answeredAtMs = now();
+            resolve(ids.map((eventId) => ({ eventId, sentAtMs, answeredAtMs, status })));
+          },
+          onResponseError(_controller, error) {
+            reject(error);
+          },
+        },
+      );
+    });
+  }
+
+  close(): Promise<void> {
+    return this.agent.close();
+  }
 }

@@ -1,21 +1,39 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { instanceDir, onStopRequest, startApps, startServices, stopServices } from '@dits/local';
+import {
+  instanceDir,
+  onStopRequest,
+  startApps,
+  startServices,
+  stopServices,
+  type AppName,
+} from '@dits/local';
 
 const INSTANCE = 'bench';
+
+export interface PlatformOptions {
+  /** Added to the environment of an app, or of all. */
+  env?: Partial<Record<AppName | 'all', Record<string, string>>>;
+  /** Folder for a CPU profile of each app, written when it stops. */
+  profileDir?: string | undefined;
+}
 
 /** All services and apps of a benchmark. */
 export interface Platform {
   gateway: string;
   token: string;
+  kafka: string;
+  registry: string;
+  database: string;
+  topicPrefix: string;
   /** Pids of the services and the apps. */
-  pids: Record<string, number>;
+  pids(): Record<string, number>;
   createWebhook(o: { repositoryId: number; url: string; events: string[] }): Promise<string>;
   stop(): Promise<void>;
 }
 
 /** Starts the services of the `bench` instance and all apps, under a topic prefix of this run's own. */
-export async function startPlatform(): Promise<Platform> {
+export async function startPlatform({ env = {}, profileDir }: PlatformOptions = {}): Promise<Platform> {
   const onProgress = (line: string): void => console.error(line);
   const stopped = new AbortController();
   const { signal } = stopped;
@@ -25,11 +43,14 @@ export async function startPlatform(): Promise<Platform> {
   const endWith = (code: number): void => void stopAll().finally(() => process.exit(code));
   try {
     const services = await startServices({ instance: INSTANCE, onProgress, signal });
+    const topicPrefix = `b${randomBytes(3).toString('hex')}.`;
+    const profile: Record<string, string> =
+      profileDir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` };
     const apps = await startApps({
       services,
       folder: join(instanceDir(INSTANCE), 'apps'),
-      prefix: `b${randomBytes(3).toString('hex')}.`,
-      env: { all: { DITS_LOG_LEVEL: 'warn' } },
+      prefix: topicPrefix,
+      env: { ...env, all: { DITS_LOG_LEVEL: 'warn', ...profile, ...env.all } },
       onProgress,
       onExit: (died) => {
         console.error(died.message);
@@ -40,14 +61,17 @@ export async function startPlatform(): Promise<Platform> {
     const stopServicesOnly = stopAll;
     stopAll = () => apps.stop().then(stopServicesOnly);
     signal.addEventListener('abort', () => endWith(130));
-    const servicePids = Object.entries(services.processes).map(([name, { pid }]): [string, number] => [
-      name,
-      pid,
-    ]);
+    const servicePids = Object.fromEntries(
+      Object.entries(services.processes).map(([name, { pid }]): [string, number] => [name, pid]),
+    );
     return {
       gateway: apps.gateway,
       token: apps.token,
-      pids: { ...Object.fromEntries(servicePids), ...apps.pids() },
+      kafka: services.kafka,
+      registry: services.registry,
+      database: services.database,
+      topicPrefix,
+      pids: () => ({ ...servicePids, ...apps.pids() }),
       async createWebhook({ repositoryId, url, events }) {
         const response = await fetch(`${apps.api}/v1/repos/${repositoryId}/webhooks`, {
           method: 'POST',

@@ -1,27 +1,85 @@
-/** A receiver in a process of its own: answers 200 at once and remembers when each event arrived. */
-import { createServer } from 'node:http';
+/**
+ * Receivers in a process of their own, each at an address of its own in 127.0.0.0/8: they answer at once, late or never,
+ * and the time at which each event arrived first is kept.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-const arrivals = new Map<string, number[]>();
+/** How a receiver behaves. `refuse`: nobody listens. */
+export type Behaviour = 'answer' | 'hang' | 'slow' | 'refuse';
 
-const server = createServer((request, response) => {
+/** Asks for receivers; the answer is `{ kind: 'listening', urls }` in the same order. */
+export interface ReceiverOrder {
+  kind: 'listen';
+  behaviours: Behaviour[];
+}
+
+/** What a receiver saw of an event: of which receiver (by its place in the order), when first, how often. */
+export type Arrival = [eventId: string, receiver: number, firstAtMs: number, times: number];
+
+const SLOW_MS = 2_000;
+const arrivals = new Map<string, { receiver: number; firstAtMs: number; times: number }>();
+
+function listen(behaviour: Behaviour, receiver: number): Promise<string> {
+  const server = createServer((request, response) => take(request, response, behaviour, receiver));
+  server.keepAliveTimeout = 60_000;
+  const host = `127.0.${1 + Math.floor(receiver / 250)}.${1 + (receiver % 250)}`;
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(0, host, () => {
+      const url = `http://${host}:${(server.address() as AddressInfo).port}/`;
+      if (behaviour === 'refuse') server.close(() => resolve(url));
+      else resolve(url);
+    });
+  });
+}
+
+function take(
+  request: IncomingMessage,
+  response: ServerResponse,
+  behaviour: Behaviour,
+  receiver: number,
+): void {
   const arrivedAtMs = performance.timeOrigin + performance.now();
   const chunks: Buffer[] = [];
   request.on('data', (chunk: Buffer) => chunks.push(chunk));
   request.on('end', () => {
-    response.writeHead(200).end();
-    const eventId = /"event_id":"([^"]+)"/.exec(Buffer.concat(chunks).toString())?.[1] ?? 'none';
-    const seen = arrivals.get(eventId);
-    if (seen) seen.push(arrivedAtMs);
-    else arrivals.set(eventId, [arrivedAtMs]);
+    if (behaviour === 'hang') return;
+    if (behaviour === 'slow') setTimeout(() => response.end(), SLOW_MS);
+    else response.end();
+    note(eventIdOf(chunks), receiver, arrivedAtMs);
   });
-});
-server.listen(0, '127.0.0.1', () => {
-  process.send!({ kind: 'listening', url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/` });
-});
-process.on('message', (message: { kind: 'count' | 'take' }) => {
-  if (message.kind === 'count') return void process.send!({ kind: 'count', count: arrivals.size });
-  process.send!({ kind: 'arrivals', arrivals: [...arrivals] });
-  arrivals.clear();
+}
+
+const EVENT_ID = '"event_id":"';
+
+/** Near the end of the body, so that the search is short. */
+function eventIdOf(chunks: Buffer[]): string {
+  const body = chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks);
+  const at = body.lastIndexOf(EVENT_ID) + EVENT_ID.length;
+  return body.toString('latin1', at, at + 36);
+}
+
+function note(eventId: string, receiver: number, arrivedAtMs: number): void {
+  const seen = arrivals.get(eventId);
+  if (seen) seen.times += 1;
+  else arrivals.set(eventId, { receiver, firstAtMs: arrivedAtMs, times: 1 });
+}
+
+process.on('message', (message: ReceiverOrder | { kind: 'count' | 'take' }) => {
+  switch (message.kind) {
+    case 'listen':
+      return void Promise.all(message.behaviours.map(listen)).then((urls) =>
+        process.send!({ kind: 'listening', urls }),
+      );
+    case 'count':
+      return void process.send!({ kind: 'count', count: arrivals.size });
+    case 'take': {
+      const all = [...arrivals].map(([eventId, a]): Arrival => [eventId, a.receiver, a.firstAtMs, a.times]);
+      process.send!({ kind: 'arrivals', arrivals: all });
+      arrivals.clear();
+    }
+  }
 });
 process.on('disconnect', () => process.exit(0));
+process.send!({ kind: 'ready' });

@@ -2,25 +2,35 @@ import { parseArgs } from 'node:util';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { retry } from './retry.ts';
+import { throughput } from './throughput.ts';
 
 const help = `npm run bench -- <what> [options]
 
-  latency     one event a post at a steady rate: from the gateway's 202, and from the send, to the arrival
+  throughput    as many as go through: to one webhook and to 50, one event a post, in batches, and produced to Kafka
 
-  --rate N      events a second                 (50)
-  --seconds N   length of one run               (10)
-  --runs N      repeated runs; medians of them  (3)
-  --quick       one run of 3 s
+  --events N      events of one run                (30000)
+  --webhooks N,N  numbers of webhooks              (1,50)
+  --pace P,P      one, batch, kafka                (one,batch,kafka)
+  --runs N        repeated runs; medians of them   (3)
+  --profile DIR   writes a CPU profile of each app there
 
-  retry       the CPU of a retrier with nothing due, with empty tiers and with full ones
+  latency       one event a post at a steady rate: from the gateway's 202, and from the send, to the arrival
 
-  --records N   deliveries that wait            (100000)
-  --seconds N   length of each measurement      (10)
+  --rate N        events a second                  (200)
+  --seconds N     length of one run                (10)
+  --runs N        repeated runs; medians of them   (3)
 
-  history     a page of a webhook's deliveries from the api, by filter
+  retry         the CPU of a retrier with nothing due, with empty tiers and with full ones
 
-  --records N   deliveries of the webhook       (1000000)
-  --runs N      requests for each filter        (100)
+  --records N     deliveries that wait             (100000)
+  --seconds N     length of each measurement       (10)
+
+  history       a page of a webhook's deliveries from the api, by filter
+
+  --records N     deliveries of the webhook        (1000000)
+  --runs N        requests for each filter         (100)
+
+  --quick         one short run of any
 
 It starts everything it needs in an instance of its own (.local/bench), talks only to loopback and stops by itself.
 A table, then one line of JSON. What each measures, and dated results: bench/README.md`;
@@ -30,47 +40,70 @@ const { values, positionals } = parseArgs({
   options: {
     help: { type: 'boolean', short: 'h' },
     quick: { type: 'boolean' },
-    rate: { type: 'string', default: '50' },
+    rate: { type: 'string', default: '200' },
     seconds: { type: 'string', default: '10' },
+    events: { type: 'string', default: '30000' },
+    webhooks: { type: 'string', default: '1,50' },
+    pace: { type: 'string', default: 'one,batch,kafka' },
     runs: { type: 'string' },
     records: { type: 'string' },
+    profile: { type: 'string' },
   },
 });
+const { quick = false, profile: profileDir } = values;
+const runs = (): number => (quick ? 1 : within('runs', values.runs ?? '3', 1, 20));
+const seconds = (): number => (quick ? 3 : within('seconds', values.seconds, 1, 600));
 
-const seconds = () => within('seconds', values.seconds, 1, 600);
 const benchmarks: Record<string, () => Promise<object>> = {
+  throughput: () =>
+    throughput({
+      events: quick ? 5_000 : within('events', values.events, 100, 1_000_000),
+      webhooks: values.webhooks.split(',').map((n) => within('webhooks', n, 1, 200)),
+      paces: values.pace.split(',').map((pace) => oneOf('pace', pace, ['one', 'batch', 'kafka'] as const)),
+      runs: runs(),
+      profileDir,
+    }),
   latency: () =>
     latency({
       ratePerSecond: within('rate', values.rate, 1, 2000),
-      seconds: values.quick ? 3 : seconds(),
-      runs: values.quick ? 1 : within('runs', values.runs ?? '3', 1, 20),
+      seconds: seconds(),
+      runs: runs(),
     }),
   retry: () =>
-    retry({ records: within('records', values.records ?? '100000', 1, 1_000_000), seconds: seconds() }),
+    retry({
+      records: quick ? 10_000 : within('records', values.records ?? '100000', 1, 1_000_000),
+      seconds: seconds(),
+    }),
   history: () =>
     history({
-      deliveries: within('records', values.records ?? '1000000', 1_000, 10_000_000),
-      requests: within('runs', values.runs ?? '100', 1, 10_000),
+      deliveries: quick ? 50_000 : within('records', values.records ?? '1000000', 1_000, 10_000_000),
+      requests: quick ? 20 : within('runs', values.runs ?? '100', 1, 10_000),
     }),
 };
 
-if (values.help || positionals.length === 0) {
+const [name] = positionals;
+const benchmark = name !== undefined && Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
+if (values.help || name === undefined) {
   console.log(help);
-} else {
-  const [name] = positionals;
-  const benchmark = name !== undefined && Object.hasOwn(benchmarks, name) ? benchmarks[name] : undefined;
-  if (benchmark) {
-    console.log(JSON.stringify(await benchmark()));
-    // The channel to the process that started us would keep us waiting for its signals.
-    process.exit();
-  }
+} else if (!benchmark) {
   console.error(`There is no benchmark "${name}".\n\n${help}`);
   process.exitCode = 2;
+} else {
+  console.log(JSON.stringify(await benchmark()));
+  // The channel to the process that started us would keep us waiting for its signals.
+  process.exit();
 }
 
 function within(name: string, text: string, min: number, max: number): number {
   const number = Number(text);
   if (number >= min && number <= max) return number;
   console.error(`--${name} must be between ${min} and ${max}`);
+  process.exit(2);
+}
+
+function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
+  const found = known.find((one) => one === text);
+  if (found !== undefined) return found;
+  console.error(`--${name} must be one of ${known.join(', ')}`);
   process.exit(2);
 }

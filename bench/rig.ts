@@ -1,0 +1,146 @@
+import pg from 'pg';
+import { Child } from './child.ts';
+import type { LoadOrder, Post } from './load-process.ts';
+import { startPlatform, type Platform, type PlatformOptions } from './platform.ts';
+import { cpuBetween, processUsages, type ProcessUsage } from './process-usage.ts';
+import type { Arrival, Behaviour } from './receiver-process.ts';
+
+// Nothing new for so long: what has not come is lost.
+const SILENCE_MS = 20_000;
+
+/** One webhook of a benchmark, with the receiver behind it. */
+export interface Target {
+  repositoryId: number;
+  webhookId: string;
+  behaviour: Behaviour;
+}
+
+/** What a load brought. */
+export interface Load {
+  posts: Post[];
+  /** By event id. */
+  arrivals: Map<string, { receiver: number; firstAtMs: number; times: number }>;
+  /** CPU seconds of each of our processes, from before the first post until the history was complete. */
+  cpuSeconds: Record<string, number>;
+  usage: Record<string, ProcessUsage>;
+  /** From the last arrival until every delivery of it was Delivered in the history, ms. */
+  historyLagMs: number;
+}
+
+/** Everything a benchmark needs: the platform, receivers and a load, each in processes of its own. */
+export class Rig {
+  readonly platform: Platform;
+  private readonly receiver: Child;
+  private readonly load: Child;
+  private readonly database: pg.Client;
+  private repositories = 1_000;
+
+  private constructor(parts: { platform: Platform; receiver: Child; load: Child; database: pg.Client }) {
+    this.platform = parts.platform;
+    this.receiver = parts.receiver;
+    this.load = parts.load;
+    this.database = parts.database;
+  }
+
+  static async start(options: PlatformOptions = {}): Promise<Rig> {
+    const platform = await startPlatform(options);
+    const receiver = new Child('receiver-process.ts');
+    const load = new Child('load-process.ts');
+    const database = new pg.Client({ connectionString: platform.database });
+    await Promise.all([receiver.next('ready'), load.next('ready'), database.connect()]);
+    return new Rig({ platform, receiver, load, database });
+  }
+
+  async stop(): Promise<void> {
+    this.receiver.close();
+    this.load.close();
+    await this.database.end();
+    await this.platform.stop();
+  }
+
+  /** A webhook for each behaviour, each on a repository of its own. */
+  async targets(behaviours: Behaviour[]): Promise<Target[]> {
+    const { urls } = await this.receiver.ask<{ urls: string[] }>({ kind: 'listen', behaviours }, 'listening');
+    const targets: Target[] = [];
+    for (const [i, url] of urls.entries()) {
+      const repositoryId = this.repositories++;
+      const webhookId = await this.platform.createWebhook({ repositoryId, url, events: ['push'] });
+      targets.push({ repositoryId, webhookId, behaviour: behaviours[i]! });
+    }
+    return targets;
+  }
+
+  /** Sends a load, waits for its arrivals and its history. `expected`: the events that should arrive. */
+  async run(order: Omit<LoadOrder, 'gateway' | 'token' | 'repositoryIds'>, targets: Target[]): Promise<Load> {
+    const { platform } = this;
+    const before = processUsages(platform.pids());
+    const { gateway, token } = platform;
+    const repositoryIds = targets.map(({ repositoryId }) => repositoryId);
+    const full: LoadOrder = { gateway, token, repositoryIds, ...order };
+    const share = targets.filter(({ behaviour }) => arrives(behaviour)).length / targets.length;
+    const sending = this.load.ask<{ posts: Post[] }>(full, 'posts');
+    await this.untilArrived(Math.floor(order.events * share), sending);
+    const lastArrivalAtMs = Date.now();
+    const { posts } = await sending;
+    await this.untilRecorded(targets, Math.floor(order.events * share));
+    const historyLagMs = Date.now() - lastArrivalAtMs;
+    const usage = processUsages(platform.pids());
+    const { arrivals } = await this.receiver.ask<{ arrivals: Arrival[] }>({ kind: 'take' }, 'arrivals');
+    return {
+      posts,
+      arrivals: new Map(
+        arrivals.map(([id, receiver, firstAtMs, times]) => [id, { receiver, firstAtMs, times }]),
+      ),
+      cpuSeconds: cpuBetween(before, usage),
+      usage,
+      historyLagMs,
+    };
+  }
+
+  private async untilArrived(expected: number, sending: Promise<unknown>): Promise<void> {
+    let sent = false;
+    void sending.then(() => (sent = true));
+    const count = async (): Promise<number> =>
+      (await this.receiver.ask<{ count: number }>({ kind: 'count' }, 'count')).count;
+    await untilStill(count, (n) => sent && n >= expected);
+  }
+
+  /** The deliveries of these webhooks that the history calls Delivered, against how many there were before. */
+  private async untilRecorded(targets: Target[], expected: number): Promise<void> {
+    const ids = targets.map(({ webhookId }) => webhookId);
+    const already = this.recorded;
+    const count = async (): Promise<number> => {
+      const { rows } = await this.database.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM deliveries WHERE webhook_id = ANY($1) AND status = 'delivered'`,
+        [ids],
+      );
+      return rows[0]!.n - (already.get(ids[0]!) ?? 0);
+    };
+    const n = await untilStill(count, (n) => n >= expected, 250);
+    already.set(ids[0]!, (already.get(ids[0]!) ?? 0) + n);
+    if (n < expected) console.error(`only ${n} of ${expected} deliveries are in the history`);
+  }
+
+  private readonly recorded = new Map<string, number>();
+}
+
+function arrives(behaviour: Behaviour): boolean {
+  return behaviour === 'answer' || behaviour === 'slow';
+}
+
+/** Polls a number until it is enough, or has not changed for a while. Returns the last. */
+async function untilStill(
+  read: () => Promise<number>,
+  isEnough: (n: number) => boolean,
+  everyMs = 50,
+): Promise<number> {
+  let last = -1;
+  let lastChange = Date.now();
+  for (;;) {
+    const n = await read();
+    if (n !== last) lastChange = Date.now();
+    last = n;
+    if (isEnough(n) || Date.now() - lastChange > SILENCE_MS) return n;
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
