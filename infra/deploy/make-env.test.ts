@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { parseTokenKey, SecretBox } from '@dits/signing';
+import { parseTokenKeys, SecretBox } from '@dits/signing';
 import { appSettings, read } from './read-files.ts';
 
 let folder: string;
@@ -31,7 +31,7 @@ describe('npm run compose:env', () => {
   it('makes keys and a token that the apps take', async () => {
     makeEnv();
     const made = parseEnv(readFileSync(path, 'utf8'));
-    expect(parseTokenKey(made['DITS_TOKEN_KEY']!)).toHaveLength(32);
+    expect(parseTokenKeys(made['DITS_TOKEN_KEY']!)).toHaveLength(1);
     expect(() => SecretBox.parseKeys(made['DITS_SECRET_KEYS']!)).not.toThrow();
     const token = (await appSettings()).api.find(({ env }) => env === 'DITS_BOOTSTRAP_TOKEN')!;
     expect(token.schema.safeParse(made['DITS_BOOTSTRAP_TOKEN']).success).toBe(true);

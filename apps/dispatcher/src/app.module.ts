@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import type { GateOptions } from '@dits/domain';
 import { HttpSender } from '@dits/http-delivery';
 import {
   connectProducer,
@@ -15,16 +16,20 @@ import { ATTEMPT_DEPS, AttemptController } from './attempt.controller.js';
 import type { DispatcherConfig } from './config.js';
 import { DeliveryGate } from './delivery-gate.js';
 import { followRedeliveries } from './follow-redeliveries.js';
+import { LoopClock } from './loop-clock.js';
 import { createMetrics } from './metrics.js';
 import { OpenedSecrets } from './opened-secrets.js';
+
+const LINGER_MS = 5;
 
 @Module({})
 export class AppModule {
   static async wire(runtime: Runtime<DispatcherConfig>): Promise<DynamicModule> {
     const { config, log, now, topics } = runtime;
     const codec = await registerCodec(runtime);
-    const producer = await connectProducer(runtime);
-    const [{ table, catchUp }, redeliveries] = await Promise.all([
+    // Nobody waits for what it writes: the receiver has its request, and its place at the gate is free again.
+    const producer = await connectProducer(runtime, { lingerMs: LINGER_MS });
+    const [{ table, catchUp, catchUpTo }, redeliveries] = await Promise.all([
       followWebhooks(runtime, codec),
       followRedeliveries(runtime, codec),
     ]);
@@ -38,11 +43,13 @@ export class AppModule {
       return faultMs === null ? { ok: true } : { ok: false, detail: { fault_ms: Math.round(faultMs) } };
     });
     const secrets = new OpenedSecrets(new SecretBox(config.secretKeys));
-    const gate = new DeliveryGate({ maxInFlight: config.maxInFlight });
+    const clock = new LoopClock(() => performance.now());
+    runtime.onClose('gate clock', () => clock.stop());
+    const gate = new DeliveryGate({ ...gateOptions(config), now: () => clock.now() });
 
     const deps: AttemptDeps = {
       codec,
-      webhooks: { find: (webhookId) => table.get(webhookId), catchUp },
+      webhooks: { find: (webhookId) => table.get(webhookId), catchUp, catchUpTo },
       redeliveries,
       secretsOf: (webhook, nowMs) => secrets.of(webhook, nowMs),
       headersOf: (webhook) => secrets.headersOf(webhook),
@@ -71,6 +78,18 @@ export class AppModule {
       providers: [{ provide: ATTEMPT_DEPS, useValue: deps }],
     };
   }
+}
+
+/** The circuit and the queues of a rate limit go by the first tier: what is put off comes back no sooner. */
+function gateOptions({ maxInFlight, maxWaitMs, circuitFailures, retryTiers }: DispatcherConfig): GateOptions {
+  const firstTierMs = retryTiers[0]!.delayMs;
+  return {
+    maxInFlight,
+    maxWaitMs,
+    maxRateWaitMs: Math.max(maxWaitMs, firstTierMs),
+    // With tiers from 15 s: open for 15 s, then 30 s, to 4 minutes.
+    circuit: { failuresToOpen: circuitFailures, openMs: firstTierMs, maxOpenMs: firstTierMs * 16 },
+  };
 }
 
 function version(): string {

@@ -2,6 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import type { PoisonRecordError } from '@dits/contracts';
 import {
   avroType,
+  NOT_BEFORE_HEADER,
+  WEBHOOKS_MARK_HEADER,
   frame,
   KafkaFault,
   recordSchema,
@@ -18,13 +20,22 @@ import type { DecodedRecord, IncomingRecord, OutgoingRecord } from '@dits/kafka'
 import { verifyHubSignature } from '@dits/signing';
 import { aDelivery, aWebhook } from '@dits/testkit';
 import { attemptDelivery, type AttemptDeps } from './attempt-delivery.js';
-import { DeliveryGate } from './delivery-gate.js';
+import { aGate } from './testing/a-gate.js';
 
 const NOW_MS = Date.parse('2026-11-25T09:12:14.500Z');
 const topics = topicNames();
 const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-const RECORD_NAMES: RecordName[] = ['delivery', 'attempted', 'cancelled', 'dead-lettered', 'webhook'];
+const oneAtATime = () => ({ maxConcurrency: 1, ratePerSecond: null });
+
+const RECORD_NAMES: RecordName[] = [
+  'delivery',
+  'attempted',
+  'deferred',
+  'cancelled',
+  'dead-lettered',
+  'webhook',
+];
 /** Real Avro, with the place in a list for the schema's id. */
 const codec = {
   encode<N extends RecordName>(name: N, record: RecordsByName[N]): Buffer {
@@ -78,6 +89,11 @@ function failure(kind: SendFailureKind): SendResult {
   };
 }
 
+function forbidden(): SendResult {
+  const measures = { durationMs: 0, phasesMs: {}, remoteAddress: null };
+  return { kind: 'forbidden_destination', rule: 'loopback', phase: 'dns', message: 'no', ...measures };
+}
+
 /** The stage with plain fakes: what was sent, what was produced, what was poison. */
 function aStage(o: {
   webhook?: WebhookSnapshot | null;
@@ -92,11 +108,11 @@ function aStage(o: {
   if (o.webhook) known.set(o.webhook.webhook_id, o.webhook);
   const deps: AttemptDeps = {
     codec,
-    webhooks: { find: (id) => known.get(id), catchUp: async () => {} },
+    webhooks: { find: (id) => known.get(id), catchUp: async () => {}, catchUpTo: async () => {} },
     redeliveries: { newestOf: () => undefined, catchUp: async () => {} },
     secretsOf: () => ['a secret'],
     headersOf: () => ({}),
-    gate: new DeliveryGate({ maxInFlight: 10 }),
+    gate: aGate({ maxInFlight: 10 }),
     async send(request) {
       sent.push(request);
       return results.shift()!;
@@ -109,7 +125,7 @@ function aStage(o: {
     tiers: parseTiers('15s,1m'),
     timeoutMs: 10_000,
     userAgent: 'Dits-Webhooks/0.0.0',
-    metrics: { attempted() {}, cancelled() {}, replaced() {}, failed() {} },
+    metrics: { attempted() {}, deferred() {}, cancelled() {}, replaced() {}, failed() {} },
     log: quiet,
     now: () => NOW_MS,
     random: () => 0.5,
@@ -202,7 +218,8 @@ describe('attemptDelivery', () => {
 
   it('keeps the offset when the webhook cannot be looked up', async () => {
     const fault = new KafkaFault('no end offsets');
-    const webhooks = { find: () => undefined, catchUp: () => Promise.reject(fault) };
+    const refuse = () => Promise.reject(fault);
+    const webhooks = { find: () => undefined, catchUp: refuse, catchUpTo: refuse };
     const { attempt, sent, produced } = aStage({ deps: { webhooks } });
     await expect(attempt(recordOf(delivery))).rejects.toBe(fault);
     expect([sent, produced]).toEqual([[], []]);
@@ -485,32 +502,118 @@ describe('attemptDelivery', () => {
     for (const { value } of produced.flat()) expect(value!.includes(token)).toBe(false);
   });
 
-  it('knows a webhook that was registered a moment ago', async () => {
-    const known = new Map<string, WebhookSnapshot>();
-    const webhooks = {
-      find: (id: string) => known.get(id),
-      catchUp: async () => void known.set(webhook.webhook_id, webhook),
+  describe('knows a webhook that was registered a moment ago', () => {
+    const marked = { [WEBHOOKS_MARK_HEADER]: Buffer.from('0:7') };
+    const fresh = { ...recordOf(delivery), headers: marked };
+    it.each([
+      ['as the router had read it', fresh, 'up to 0:7'],
+      ['by asking, when the router did not say', recordOf(delivery), 'all'],
+      ['by asking, when it has waited since it was routed', { ...fresh, timestampMs: NOW_MS - 2_000 }, 'all'],
+      [
+        'by asking, when it was put off',
+        { ...recordOf({ ...delivery, deferrals: 1 }), headers: marked },
+        'all',
+      ],
+    ])('%s', async (_, record, asked) => {
+      const known = new Map<string, WebhookSnapshot>();
+      const asks: string[] = [];
+      const learn = async (what: string) => {
+        asks.push(what);
+        known.set(webhook.webhook_id, webhook);
+      };
+      const webhooks = {
+        find: (id: string) => known.get(id),
+        catchUp: () => learn('all'),
+        catchUpTo: (mark: string) => learn(`up to ${mark}`),
+      };
+      const { attempt, sent } = aStage({ deps: { webhooks } });
+      await attempt(record);
+      expect(sent).toHaveLength(1);
+      expect(asks).toEqual([asked]);
+    });
+  });
+
+  describe('when the circuit of its webhook is open', () => {
+    const anOpenGate = async () => {
+      const gate = aGate({ failuresToOpen: 1, now: () => NOW_MS });
+      const { attempt } = aStage({ webhook, results: [failure('refused')], deps: { gate } });
+      await attempt(recordOf(delivery));
+      return gate;
     };
-    const { attempt, sent } = aStage({ deps: { webhooks } });
+
+    it('is put off without using up an attempt', async () => {
+      const { attempt, sent, produced } = aStage({ webhook, deps: { gate: await anOpenGate() } });
+      await attempt(recordOf({ ...delivery, accepted_at_ms: NOW_MS }));
+      expect(sent).toEqual([]);
+      const due = { not_before_ms: NOW_MS + 15_750 };
+      expect(decoded(produced[0])).toMatchObject([
+        {
+          topic: topics.deliveryLog,
+          name: 'deferred',
+          record: { attempt: 1, deferrals: 1, reason: 'circuit_open', ...due },
+        },
+        {
+          topic: topics.retry('15s'),
+          name: 'delivery',
+          record: { attempt: 1, schedule_attempt: 1, deferrals: 1, ...due },
+        },
+      ]);
+      expect(produced[0]![1]!.headers).toEqual({ [NOT_BEFORE_HEADER]: String(due.not_before_ms) });
+    });
+
+    it('fails when it has been put off for as long as retries go on', async () => {
+      const { attempt, sent, produced } = aStage({ webhook, deps: { gate: await anOpenGate() } });
+      await attempt(recordOf({ ...delivery, accepted_at_ms: NOW_MS - 23 * 3_600_000, deferrals: 80 }));
+      expect(sent).toEqual([]);
+      expect(produced[0]!.map(({ topic }) => topic)).toEqual([topics.deliveryLog, topics.deadLetters]);
+      expect(codec.decodeNow(produced[0]![0]!.value)).toMatchObject({
+        name: 'dead-lettered',
+        record: { reason: 'put_off_too_long' },
+      });
+    });
+
+    it('is cancelled all the same when the webhook is off', async () => {
+      const off = { ...webhook, active: false };
+      const { attempt, produced } = aStage({ webhook: off, deps: { gate: await anOpenGate() } });
+      await attempt(recordOf(delivery));
+      expect(decoded(produced[0])).toMatchObject([{ name: 'cancelled' }]);
+    });
+
+    it('gets no immediate retry', async () => {
+      const gate = aGate({ failuresToOpen: 1, now: () => NOW_MS });
+      const { attempt, sent, produced } = aStage({ webhook, results: [answer(500)], deps: { gate } });
+      await attempt(recordOf(delivery));
+      expect(sent).toHaveLength(1);
+      expect(decoded(produced[0])).toMatchObject([{ record: { next_step: 'retry' } }, { name: 'delivery' }]);
+    });
+  });
+
+  it.each([
+    ['a receiver that rejects is well', answer(404), false],
+    ['a receiver that fails is not', answer(503), true],
+    ['a forbidden destination says nothing about it', forbidden(), false],
+  ])('%s', async (_, result, isOpen) => {
+    const gate = aGate({ failuresToOpen: 1, now: () => NOW_MS });
+    const { attempt } = aStage({ webhook, results: [result], deps: { gate } });
     await attempt(recordOf(delivery));
-    expect(sent).toHaveLength(1);
+    expect(gate.isOpen(webhook.webhook_id)).toBe(isOpen);
   });
 
   it('uses the webhook as it is when the attempt begins, not as it was when the delivery began to wait', async () => {
-    const gate = new DeliveryGate({ maxInFlight: 1 });
+    const gate = aGate({ maxInFlight: 1 });
     const { signal } = new AbortController();
-    const leave = await gate.enter({ webhookId: 'another', limit: () => 1, signal });
+    const another = await gate.enter({ webhookId: 'another', limits: oneAtATime, signal });
     const { attempt, sent, known } = aStage({ webhook, deps: { gate } });
     const attempting = attempt(recordOf(delivery));
     await until(() => gate.waiting === 1);
     known.set(webhook.webhook_id, { ...webhook, url: 'https://moved.example/', version: 2 });
-    leave();
+    if (another.kind === 'entered') gate.leave(another.pass, 'success');
     await attempting;
     expect(sent[0]!.url).toBe('https://moved.example/');
   });
 
   it('gives its place at the gate back whatever happens', async () => {
-    const gate = new DeliveryGate({ maxInFlight: 1 });
+    const gate = aGate({ maxInFlight: 1 });
     const send = () => Promise.reject(new Error('closed'));
     const { attempt } = aStage({ webhook, deps: { gate, send } });
     await expect(attempt(recordOf(delivery))).rejects.toThrow('closed');
@@ -518,9 +621,9 @@ describe('attemptDelivery', () => {
   });
 
   it('begins no attempt after the drain limit', async () => {
-    const gate = new DeliveryGate({ maxInFlight: 1 });
+    const gate = aGate({ maxInFlight: 1 });
     const stop = new AbortController();
-    await gate.enter({ webhookId: 'another', limit: () => 1, signal: stop.signal });
+    await gate.enter({ webhookId: 'another', limits: oneAtATime, signal: stop.signal });
     const { attempt, sent, produced } = aStage({ webhook, deps: { gate } });
     const attempting = attempt(recordOf(delivery), stop.signal);
     await until(() => gate.waiting === 1);

@@ -1,10 +1,18 @@
-import type { Delivery, TopicNames, WebhookSnapshot } from '@dits/contracts';
-import { NOT_BEFORE_HEADER, PoisonRecordError } from '@dits/contracts';
-import { classify, nextStep, type SendResult, type Tier } from '@dits/domain';
+import type { Delivery, Outcome, TopicNames, WebhookSnapshot } from '@dits/contracts';
+import { NOT_BEFORE_HEADER, PoisonRecordError, WEBHOOKS_MARK_HEADER } from '@dits/contracts';
+import {
+  classify,
+  deferralStep,
+  nextStep,
+  type Deferral,
+  type GateLimits,
+  type SendResult,
+  type Tier,
+} from '@dits/domain';
 import type { SendRequest } from '@dits/http-delivery';
 import { deadLetter, type Codec, type IncomingRecord, type Log, type OutgoingRecord } from '@dits/kafka';
 import type { DeliveryGate } from './delivery-gate.js';
-import { attemptedEntry, cancelledEntry, deadLetteredEntry } from './log-entries.js';
+import { attemptedEntry, cancelledEntry, deadLetteredEntry, deferredEntry } from './log-entries.js';
 import { maskedHeaders, maskedResult } from './masked.js';
 import type { AttemptMetrics } from './metrics.js';
 import { requestHeaders } from './request-headers.js';
@@ -12,10 +20,14 @@ import { requestHeaders } from './request-headers.js';
 /** What the stage needs. */
 export interface AttemptDeps {
   codec: Pick<Codec, 'encode' | 'decode'>;
-  /** `catchUp` resolves when `find` knows every change made so far. */
-  webhooks: { find(webhookId: string): WebhookSnapshot | undefined; catchUp(): Promise<void> };
+  /** `catchUp` resolves when `find` knows every change made so far; `catchUpTo`, every change before a mark of the router's. */
+  webhooks: {
+    find(webhookId: string): WebhookSnapshot | undefined;
+    catchUp(): Promise<unknown>;
+    catchUpTo(mark: string): Promise<void>;
+  };
   /** When a delivery was last asked for again while an attempt waited, ms since 1970. `catchUp` as that of `webhooks`. */
-  redeliveries: { newestOf(deliveryId: string): number | undefined; catchUp(): Promise<void> };
+  redeliveries: { newestOf(deliveryId: string): number | undefined; catchUp(): Promise<unknown> };
   /** The secrets of a webhook that sign now, the current one first. */
   secretsOf: (webhook: WebhookSnapshot, nowMs: number) => string[];
   /** The headers that the webhook's owner has put on each request, by name. */
@@ -49,7 +61,8 @@ interface AttemptEnd {
 const unwritten = new WeakMap<IncomingRecord, AttemptEnd>();
 
 /**
- * Makes the attempt that a record of `dits.deliveries` asks for, and the immediate retry where one follows.
+ * Makes the attempt that a record of `dits.deliveries` asks for, and the immediate retry where one follows; or puts the
+ * delivery off when its webhook is too busy, or its circuit open.
  *
  * Resolves when the log entry and the next step are durable: only then may the offset move. Rejects on a fault of
  * ours; then the same record comes again, and a POST that was made is not made a second time.
@@ -96,36 +109,66 @@ async function attempt(
   deps: AttemptDeps,
   signal: AbortSignal,
 ): Promise<AttemptEnd> {
-  const { webhooks, redeliveries, gate, timeoutMs, userAgent, now } = deps;
-  const leave = await gate.enter({
-    webhookId: delivery.webhook_id,
-    limit: () => webhooks.find(delivery.webhook_id)?.max_concurrency,
-    signal,
-  });
+  const { webhooks, gate } = deps;
+  const limits = (): GateLimits => limitsOf(webhooks.find(delivery.webhook_id));
+  const entry = await gate.enter({ webhookId: delivery.webhook_id, limits, signal });
+  const pass = entry.kind === 'entered' ? entry.pass : null;
+  let result: SendResult | null = null;
   try {
-    // As it is now: a change that was made before this attempt counts, also one the table has not read yet. Costs about
-    // 2 ms, and one request to Kafka for all attempts that begin meanwhile.
-    // What has waited may have been asked for again; a first attempt has hardly had the time.
-    await Promise.all([webhooks.catchUp(), hasWaited(delivery) && redeliveries.catchUp()]);
+    await knowChanges(delivery, record, deps);
     if (isReplaced(delivery, deps)) return drop(delivery, deps);
     const webhook = webhooks.find(delivery.webhook_id);
     if (!webhook?.active || wasOffMeanwhile(delivery, webhook)) return cancel(delivery, webhook, deps);
+    if (entry.kind === 'deferred') return defer(delivery, entry.deferral, record, deps);
 
+    const { timeoutMs, userAgent, now } = deps;
     const startedAtMs = now();
     const own = deps.headersOf(webhook);
-    const headers = requestHeaders({
-      delivery,
-      secrets: deps.secretsOf(webhook, startedAtMs),
-      nowMs: startedAtMs,
-      userAgent,
-      own,
-    });
+    const secrets = deps.secretsOf(webhook, startedAtMs);
+    const headers = requestHeaders({ delivery, secrets, nowMs: startedAtMs, userAgent, own });
     // Not broken off by the signal: the receiver may have acted on it, so its end is worth waiting for.
-    const result = await deps.send({ url: webhook.url, headers, body: delivery.body, timeoutMs });
-    return decide({ delivery, webhook, record, headers, own, result, startedAtMs }, deps);
+    result = await deps.send({ url: webhook.url, headers, body: delivery.body, timeoutMs });
+    const { outcome, reason } = classify(result, { retryStatuses: webhook.retry_statuses });
+    if (pass) gate.leave(pass, verdictOf(result, outcome));
+    return decide({ delivery, webhook, record, headers, own, result, outcome, reason, startedAtMs }, deps);
   } finally {
-    leave();
+    if (pass && result === null) gate.leave(pass, 'none');
   }
+}
+
+const DEFAULT_CONCURRENCY = 16; // Enough for a fast receiver, few enough for a small one: what the design promises.
+
+function limitsOf(webhook: WebhookSnapshot | undefined): GateLimits {
+  return {
+    maxConcurrency: Math.max(1, webhook?.max_concurrency ?? DEFAULT_CONCURRENCY),
+    ratePerSecond: webhook?.rate_limit_per_second ?? null,
+  };
+}
+
+/** What an attempt says about its receiver: one that rejects is there and well. */
+function verdictOf({ kind }: SendResult, outcome: Outcome): 'success' | 'failure' | 'none' {
+  if (kind === 'forbidden_destination') return 'none';
+  return outcome === 'retryable' ? 'failure' : 'success';
+}
+
+// Beyond it a delivery has waited, for us or at the gate.
+const FRESH_MS = 1_000;
+
+/**
+ * Resolves when the tables know every change that counts for an attempt: of one that was routed a moment ago, those that were
+ * confirmed before its event was accepted, which costs nothing; else all that were made until now, about 2 ms and one
+ * request to Kafka for all attempts that begin meanwhile.
+ */
+async function knowChanges(
+  delivery: Delivery,
+  { headers, timestampMs }: IncomingRecord,
+  { webhooks, redeliveries, now }: AttemptDeps,
+): Promise<void> {
+  const mark = headers[WEBHOOKS_MARK_HEADER];
+  const waited = hasWaited(delivery);
+  if (mark && !waited && now() - timestampMs < FRESH_MS) return webhooks.catchUpTo(mark.toString());
+  // What has waited may have been asked for again; a first attempt has hardly had the time.
+  await Promise.all([webhooks.catchUp(), waited && redeliveries.catchUp()]);
 }
 
 const hasWaited = ({ first_attempt_at_ms, deferrals }: Delivery): boolean =>
@@ -166,6 +209,61 @@ function cancel(
   };
 }
 
+/** Puts a delivery off without an attempt, or ends it when it has been put off for too long. */
+function defer(
+  delivery: Delivery,
+  deferral: Deferral,
+  record: IncomingRecord,
+  { codec, topics, tiers, metrics, log, now, random }: AttemptDeps,
+): AttemptEnd {
+  const nowMs = now();
+  const { delivery_id, webhook_id, deferrals } = delivery;
+  const sinceMs = delivery.first_attempt_at_ms ?? delivery.redelivered_at_ms ?? delivery.accepted_at_ms;
+  const step = deferralStep({ ...deferral, deferrals, sinceMs, tiers }, nowMs, random);
+  if (step.kind === 'failed') {
+    const error = `put off ${deferrals} times, last because of ${deferral.reason}`;
+    return {
+      records: giveUp({ delivery, record, reason: step.reason, error, nowMs }, { codec, topics, metrics }),
+      again: null,
+    };
+  }
+  const { tier, notBeforeMs } = step;
+  const next: Delivery = { ...delivery, deferrals: deferrals + 1, not_before_ms: notBeforeMs };
+  const entry = deferredEntry(next, { reason: deferral.reason, notBeforeMs, nowMs });
+  metrics.deferred(deferral.reason);
+  const notBefore = new Date(notBeforeMs).toISOString();
+  log.info(
+    { ...idsOf(delivery), reason: deferral.reason, deferrals: next.deferrals, not_before: notBefore },
+    'delivery.deferred',
+  );
+  return {
+    records: [
+      { topic: topics.deliveryLog, key: delivery_id, value: codec.encode('deferred', entry) },
+      {
+        topic: topics.retry(tier.name),
+        key: webhook_id,
+        value: codec.encode('delivery', next),
+        headers: { [NOT_BEFORE_HEADER]: String(notBeforeMs) },
+      },
+    ],
+    again: null,
+  };
+}
+
+/** The records of a delivery that will not be tried again by itself. */
+function giveUp(
+  given: { delivery: Delivery; record: IncomingRecord; reason: string; error: string; nowMs: number },
+  { codec, topics, metrics }: Pick<AttemptDeps, 'codec' | 'topics' | 'metrics'>,
+): OutgoingRecord[] {
+  const { delivery, record, reason, error, nowMs } = given;
+  const entry = deadLetteredEntry(delivery, { reason, nowMs });
+  metrics.failed(reason);
+  return [
+    { topic: topics.deliveryLog, key: delivery.delivery_id, value: codec.encode('dead-lettered', entry) },
+    deadLetter({ record, topic: topics.deadLetters, reason, error, stage: 'dispatcher', nowMs }),
+  ];
+}
+
 function decide(
   made: {
     delivery: Delivery;
@@ -174,20 +272,20 @@ function decide(
     headers: Record<string, string>;
     own: Readonly<Record<string, string>>;
     result: SendResult;
+    outcome: Outcome;
+    reason: string;
     startedAtMs: number;
   },
   deps: AttemptDeps,
 ): AttemptEnd {
-  const { delivery, webhook, record, headers, own, result, startedAtMs } = made;
-  const { codec, topics, tiers, metrics, log, now, random } = deps;
+  const { delivery, webhook, record, headers, own, result, outcome, reason, startedAtMs } = made;
+  const { codec, topics, tiers, gate, metrics, log, now, random } = deps;
   const nowMs = now();
   const firstAttemptAtMs = delivery.first_attempt_at_ms ?? startedAtMs;
-  const { outcome, reason } = classify(result, { retryStatuses: webhook.retry_statuses });
-  const step = nextStep(
-    { outcome, reason, result, scheduleAttempt: delivery.schedule_attempt, firstAttemptAtMs, tiers },
-    nowMs,
-    random,
-  );
+  const circuitOpen = gate.isOpen(webhook.webhook_id);
+  const { schedule_attempt: scheduleAttempt } = delivery;
+  const facts = { outcome, reason, result, scheduleAttempt, firstAttemptAtMs, tiers, circuitOpen };
+  const step = nextStep(facts, nowMs, random);
 
   metrics.attempted({ delivery, result, outcome, startedAtMs });
   const entry = attemptedEntry({
@@ -239,20 +337,8 @@ function decide(
       return { records, again: null };
     }
     case 'failed': {
-      const deadLettered = deadLetteredEntry(delivery, { reason: step.reason, nowMs });
       const error = entry.error_message ?? `the receiver answered ${entry.status_code}`;
-      metrics.failed(step.reason);
-      records.push(
-        { topic: topics.deliveryLog, key: delivery_id, value: codec.encode('dead-lettered', deadLettered) },
-        deadLetter({
-          record,
-          topic: topics.deadLetters,
-          reason: step.reason,
-          error,
-          stage: 'dispatcher',
-          nowMs,
-        }),
-      );
+      records.push(...giveUp({ delivery, record, reason: step.reason, error, nowMs }, deps));
       return { records, again: null };
     }
     default:

@@ -34,9 +34,37 @@ export const config = {
   maxInFlight: {
     env: 'DITS_MAX_IN_FLIGHT',
     schema: setting.integer(1, 10_000),
-    default: '512',
+    default: '1000',
     unit: 'requests',
-    doc: 'Requests in flight in this process. At 100 ms a request, 512 are 5,000 deliveries a second.',
+    doc: 'Requests in flight in this process. At 100 ms a request, 1,000 are 10,000 deliveries a second; 60 webhooks that hang hold them all for 10 s.',
+  },
+  maxHeldRecords: {
+    env: 'DITS_MAX_HELD_RECORDS',
+    schema: setting.integer(100, 1_000_000),
+    default: '6000',
+    unit: 'records',
+    doc: 'Deliveries in memory, waiting or in flight. Each partition has an equal share; one that is full is paused, the others go on.',
+  },
+  maxHeldBytes: {
+    env: 'DITS_MAX_HELD_BYTES',
+    schema: setting.integer(1_000_000, 10_000_000_000),
+    default: '134217728',
+    unit: 'bytes',
+    doc: 'Bytes of the deliveries in memory, shared in the same way.',
+  },
+  maxWaitMs: {
+    env: 'DITS_MAX_WAIT_MS',
+    schema: setting.integer(100, 60_000),
+    default: '2000',
+    unit: 'ms',
+    doc: 'Longest expected wait at a webhook. A delivery that would wait longer is put on a retry tier, without using up an attempt, so that it delays no other.',
+  },
+  circuitFailures: {
+    env: 'DITS_CIRCUIT_FAILURES',
+    schema: setting.integer(0, 1_000),
+    default: '5',
+    unit: 'attempts',
+    doc: 'Failed attempts in a row that open the circuit of a webhook: nothing but a probe goes to it until one succeeds. 0: never.',
   },
 };
 

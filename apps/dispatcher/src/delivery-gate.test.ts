@@ -1,117 +1,93 @@
-import { describe, expect, it } from '@jest/globals';
-import { DeliveryGate } from './delivery-gate.js';
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { aGate } from './testing/a-gate.js';
+import type { Entry } from './delivery-gate.js';
 
-/** Lets many in at a gate and keeps their order. */
-function aQueue(options: { maxInFlight?: number } = {}) {
-  const gate = new DeliveryGate({ maxInFlight: options.maxInFlight ?? 1_000 });
+/** Asks for places and keeps what became of each. */
+function aQueue(options: Parameters<typeof aGate>[0] = {}) {
+  const gate = aGate(options);
   const entered: string[] = [];
-  const leave = new Map<string, () => void>();
-  const enter = (name: string, o: { webhook: string; limit?: number | null; signal?: AbortSignal }) => {
-    const entering = gate.enter({
-      webhookId: o.webhook,
-      limit: () => o.limit,
-      signal: o.signal ?? new AbortController().signal,
-    });
-    const done = entering.then((free) => {
-      entered.push(name);
-      leave.set(name, free);
-    });
-    done.catch(() => {});
-    return done;
+  const deferred: string[] = [];
+  const entries = new Map<string, Entry>();
+  const enter = async (
+    name: string,
+    o: { webhook?: string; limit?: number; rate?: number | null; signal?: AbortSignal } = {},
+  ): Promise<void> => {
+    const { webhook: webhookId = 'a', limit = 16, rate = null } = o;
+    const limits = () => ({ maxConcurrency: limit, ratePerSecond: rate });
+    const { signal = new AbortController().signal } = o;
+    const entry = await gate.enter({ webhookId, limits, signal });
+    entries.set(name, entry);
+    (entry.kind === 'entered' ? entered : deferred).push(name);
   };
-  /** Ends a request and waits until whoever follows is in. */
-  const end = async (name: string) => {
-    leave.get(name)!();
+  const end = async (name: string, result: 'success' | 'failure' = 'success'): Promise<void> => {
+    const entry = entries.get(name);
+    if (entry?.kind === 'entered') gate.leave(entry.pass, result);
     await settled();
   };
-  return { gate, entered, enter, end };
+  return { gate, entered, deferred, enter, end };
 }
 
-const settled = () => new Promise((resolve) => setImmediate(resolve));
+const settled = async () => {
+  for (let i = 0; i < 20; i++) await Promise.resolve();
+};
 
 describe('DeliveryGate', () => {
-  it('lets in as many requests per webhook as it may have, and 16 when nobody says', async () => {
-    const { gate, enter } = aQueue();
-    for (let i = 0; i < 20; i++) void enter(`a${i}`, { webhook: 'a' });
-    for (let i = 0; i < 20; i++) void enter(`b${i}`, { webhook: 'b', limit: 3 });
-    await settled();
-    expect(gate.inFlight).toBe(16 + 3);
-    expect(gate.waiting).toBe(4 + 17);
+  afterEach(() => {
+    jest.useRealTimers();
   });
 
-  it('keeps the order of arrival within a webhook', async () => {
+  it('resolves as places become free, in the order of arrival', async () => {
     const { entered, enter, end } = aQueue();
-    for (const name of ['1', '2', '3']) void enter(name, { webhook: 'a', limit: 1 });
+    for (const name of ['1', '2', '3']) void enter(name, { limit: 1 });
     await settled();
     await end('1');
     await end('2');
     expect(entered).toEqual(['1', '2', '3']);
   });
 
-  it('does not let a webhook whose limit is reached hold up another', async () => {
-    const { entered, enter } = aQueue();
-    for (const name of ['slow1', 'slow2']) void enter(name, { webhook: 'slow', limit: 1 });
-    void enter('fast', { webhook: 'fast', limit: 1 });
-    await settled();
-    expect(entered).toEqual(['slow1', 'fast']);
-  });
-
-  it('gives the free places of the process to the waiting webhooks in turn, however long their queues', async () => {
-    const { entered, enter, end } = aQueue({ maxInFlight: 1 });
-    for (const name of ['a1', 'a2', 'a3', 'a4']) void enter(name, { webhook: 'a' });
-    for (const name of ['b1', 'b2']) void enter(name, { webhook: 'b' });
-    await settled();
-    for (const name of ['a1', 'a2', 'b1', 'a3', 'b2']) await end(name);
-    expect(entered).toEqual(['a1', 'a2', 'b1', 'a3', 'b2', 'a4']);
-  });
-
-  it('never has more in flight than the process may', async () => {
-    const { gate, enter } = aQueue({ maxInFlight: 5 });
-    for (let i = 0; i < 50; i++) void enter(String(i), { webhook: `w${i % 7}` });
-    await settled();
-    expect(gate.inFlight).toBe(5);
-  });
-
-  it('takes a new limit from the next decision on', async () => {
-    const gate = new DeliveryGate({ maxInFlight: 10 });
-    let limit = 1;
-    const { signal } = new AbortController();
-    const enter = () => gate.enter({ webhookId: 'a', limit: () => limit, signal });
-    const leaveFirst = await enter();
-    void enter();
-    void enter();
-    void enter();
-    limit = 3;
-    leaveFirst();
-    await settled();
-    expect(gate.inFlight).toBe(3);
-  });
-
-  it('lets at least one in when the limit makes no sense', async () => {
-    const { entered, enter } = aQueue();
-    void enter('1', { webhook: 'a', limit: 0 });
-    await settled();
-    expect(entered).toEqual(['1']);
+  it('resolves with a deferral when the circuit of the webhook is open', async () => {
+    const { gate, entered, deferred, enter, end } = aQueue({ failuresToOpen: 1 });
+    await enter('1');
+    await end('1', 'failure');
+    await enter('2');
+    expect([entered, deferred]).toEqual([['1'], ['2']]);
+    expect(gate.isOpen('a')).toBe(true);
+    expect(gate.circuits()).toEqual({ open: 1, half_open: 0 });
   });
 
   it('sends those that wait away when they are told to stop, and keeps no place for them', async () => {
     const { gate, entered, enter, end } = aQueue();
     const stop = new AbortController();
-    await enter('1', { webhook: 'a', limit: 1 });
-    const waiting = enter('2', { webhook: 'a', limit: 1, signal: stop.signal });
-    void enter('3', { webhook: 'a', limit: 1 });
+    await enter('1', { limit: 1 });
+    const waiting = enter('2', { limit: 1, signal: stop.signal });
+    void enter('3', { limit: 1 });
     stop.abort(new Error('stopping'));
     await expect(waiting).rejects.toThrow('stopping');
     await end('1');
     expect(entered).toEqual(['1', '3']);
     expect(gate.waiting).toBe(0);
-    await expect(enter('4', { webhook: 'a', signal: stop.signal })).rejects.toThrow('stopping');
+    await expect(enter('4', { signal: stop.signal })).rejects.toThrow('stopping');
   });
 
-  it('forgets webhooks that have nothing in flight', async () => {
-    const { gate, enter, end } = aQueue();
-    await enter('1', { webhook: 'a' });
+  it('lets a rate limit through by the clock', async () => {
+    jest.useFakeTimers();
+    const { entered, enter, end } = aQueue({ now: Date.now });
+    for (const name of ['1', '2', '3']) void enter(name, { rate: 4 });
+    await settled();
+    expect(entered).toEqual(['1']);
+    await jest.advanceTimersByTimeAsync(251);
+    expect(entered).toEqual(['1', '2']);
     await end('1');
-    expect(gate).toMatchObject({ inFlight: 0, waiting: 0, lanes: new Map() });
+    expect(entered).toEqual(['1', '2']);
+    await jest.advanceTimersByTimeAsync(251);
+    expect(entered).toEqual(['1', '2', '3']);
+  });
+
+  it('defers those that wait when their receiver has begun to hang, though nobody comes or leaves', async () => {
+    jest.useFakeTimers();
+    const { entered, deferred, enter } = aQueue({ now: Date.now });
+    for (const name of ['1', '2', '3']) void enter(name, { limit: 1 });
+    await jest.advanceTimersByTimeAsync(5_000);
+    expect([entered, deferred]).toEqual([['1'], ['3', '2']]);
   });
 });

@@ -1,109 +1,89 @@
 import { setMaxListeners } from 'node:events';
+import { EndpointGate, type Deferral, type GateLimits, type GateOptions, type Pass } from '@dits/domain';
 
-// Enough for a fast receiver, few enough for a small one: what the design promises.
-const DEFAULT_LIMIT = 16;
+/** How a delivery came through the gate. */
+export type Entry = { kind: 'entered'; pass: Pass } | { kind: 'deferred'; deferral: Deferral };
 
-interface Lane {
-  inFlight: number;
-  limit: () => number;
-  /** What lets each one in, in order of arrival. */
-  waiting: Set<() => void>;
-}
-
-/**
- * Bounds the requests in flight: per webhook, and in the process.
- *
- * Per webhook, first come first served. When the process has a place free, the webhooks that wait and are below their
- * own limit take turns, so that one with a long queue takes no more places than one with a short queue.
- */
+/** The endpoint gate with a clock: who waits holds a promise, and what only time changes is looked at by a timer. */
 export class DeliveryGate {
-  private readonly lanes = new Map<string, Lane>();
-  /** Webhooks that wait and are below their own limit, in the order of their turns. */
-  private readonly ready = new Set<string>();
-  private total = 0;
-  private totalWaiting = 0;
+  private readonly gate: EndpointGate;
+  private readonly now: () => number;
+  private timer: { handle: NodeJS.Timeout; dueAtMs: number } | null = null;
 
-  constructor(private readonly options: { maxInFlight: number }) {}
+  /** @param options.now how long receivers take, ms; see `LoopClock`. */
+  constructor({ now, ...options }: GateOptions & { now: () => number }) {
+    this.gate = new EndpointGate(options);
+    this.now = now;
+  }
 
   /** Requests in flight. */
   get inFlight(): number {
-    return this.total;
+    return this.gate.inFlight;
   }
 
   /** Deliveries that wait for a place. */
   get waiting(): number {
-    return this.totalWaiting;
+    return this.gate.waiting;
+  }
+
+  /** Webhooks whose circuit is open, or has a probe out. */
+  circuits(): ReturnType<EndpointGate['circuits']> {
+    return this.gate.circuits(this.now());
+  }
+
+  isOpen(webhookId: string): boolean {
+    return this.gate.isOpen(webhookId, this.now());
   }
 
   /**
-   * Resolves when a request to the webhook may begin, with the function to call, once, when it has ended.
-   * Rejects with the signal's reason when that aborts first. `limit` is asked at every decision; absent: 16.
+   * Resolves when a request to the webhook may begin, with the place to give back, once, when it has ended; or when the
+   * delivery is to be put off. Rejects with the signal's reason when that aborts first. `limits` is asked at every
+   * decision.
    */
-  async enter(o: {
-    webhookId: string;
-    limit: () => number | null | undefined;
-    signal: AbortSignal;
-  }): Promise<() => void> {
-    const { webhookId, signal } = o;
-    signal.throwIfAborted();
-    const lane = this.laneOf(webhookId);
-    lane.limit = () => Math.max(1, o.limit() ?? DEFAULT_LIMIT);
-    await new Promise<void>((resolve, reject) => {
+  enter(o: { webhookId: string; limits: () => GateLimits; signal: AbortSignal }): Promise<Entry> {
+    const { webhookId, limits, signal } = o;
+    if (signal.aborted) return Promise.reject(signal.reason as Error);
+    return new Promise((resolve, reject) => {
+      let isAnswered = false;
+      const answer = (entry: Entry): void => {
+        isAnswered = true;
+        signal.removeEventListener('abort', onAbort);
+        resolve(entry);
+      };
+      const waiter = {
+        enter: (pass: Pass) => answer({ kind: 'entered', pass }),
+        defer: (deferral: Deferral) => answer({ kind: 'deferred', deferral }),
+      };
       const onAbort = (): void => {
-        lane.waiting.delete(letIn);
-        this.totalWaiting -= 1;
-        this.update(webhookId, lane);
+        this.gate.cancel(webhookId, waiter, this.now());
         reject(signal.reason as Error);
       };
-      const letIn = (): void => {
-        signal.removeEventListener('abort', onAbort);
-        resolve();
-      };
-      // All records of an assignment may share one signal: thousands of listeners are no leak.
+      this.gate.request(webhookId, limits, waiter, this.now());
+      if (isAnswered) return;
+      // All records of an assignment share one signal: thousands of listeners are no leak.
       setMaxListeners(0, signal);
       signal.addEventListener('abort', onAbort, { once: true });
-      lane.waiting.add(letIn);
-      this.totalWaiting += 1;
-      this.update(webhookId, lane);
-      this.admit();
+      this.lookIn(this.gate.nextTickMs(this.now(), webhookId));
     });
-    return () => {
-      lane.inFlight -= 1;
-      this.total -= 1;
-      this.update(webhookId, lane);
-      this.admit();
-    };
   }
 
-  private admit(): void {
-    while (this.total < this.options.maxInFlight) {
-      const [webhookId] = this.ready;
-      if (webhookId === undefined) return;
-      // Out, and in again at the end while more wait: that is the turn.
-      this.ready.delete(webhookId);
-      const lane = this.laneOf(webhookId);
-      const letIn = lane.waiting.values().next().value!;
-      lane.waiting.delete(letIn);
-      lane.inFlight += 1;
-      this.total += 1;
-      this.totalWaiting -= 1;
-      letIn();
-      this.update(webhookId, lane);
-    }
+  /** Gives a place back. */
+  leave(pass: Pass, result: Parameters<Pass['leave']>[0]): void {
+    pass.leave(result, this.now());
   }
 
-  private update(webhookId: string, lane: Lane): void {
-    if (lane.waiting.size > 0 && lane.inFlight < lane.limit()) this.ready.add(webhookId);
-    else this.ready.delete(webhookId);
-    if (lane.waiting.size === 0 && lane.inFlight === 0) this.lanes.delete(webhookId);
-  }
-
-  private laneOf(webhookId: string): Lane {
-    let lane = this.lanes.get(webhookId);
-    if (!lane) {
-      lane = { inFlight: 0, limit: () => DEFAULT_LIMIT, waiting: new Set() };
-      this.lanes.set(webhookId, lane);
-    }
-    return lane;
+  private lookIn(waitMs: number | null): void {
+    if (waitMs === null) return;
+    const dueAtMs = this.now() + waitMs;
+    if (this.timer && this.timer.dueAtMs <= dueAtMs) return;
+    if (this.timer) clearTimeout(this.timer.handle);
+    const handle = setTimeout(() => {
+      this.timer = null;
+      this.gate.tick(this.now());
+      this.lookIn(this.gate.nextTickMs(this.now()));
+    }, waitMs);
+    // It keeps nothing alive: whoever waits does.
+    handle.unref();
+    this.timer = { handle, dueAtMs };
   }
 }

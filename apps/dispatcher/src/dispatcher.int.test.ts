@@ -108,6 +108,10 @@ describe('the dispatcher', () => {
       retryTiers: parseTiers('15s,1m'),
       attemptTimeoutMs: 5_000,
       maxInFlight: 512,
+      maxHeldRecords: 6_000,
+      maxHeldBytes: 64 * 1024 * 1024,
+      maxWaitMs: 2_000,
+      circuitFailures: 5,
       ...change,
     };
     const lifecycle = new Lifecycle(log, () => undefined);

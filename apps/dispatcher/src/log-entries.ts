@@ -1,5 +1,5 @@
-import type { Attempted, Cancelled, DeadLettered, Delivery, Outcome } from '@dits/contracts';
-import type { SendResult, Step } from '@dits/domain';
+import type { Attempted, Cancelled, DeadLettered, Deferred, Delivery, Outcome } from '@dits/contracts';
+import type { Deferral, SendResult, Step } from '@dits/domain';
 
 /** The entry of an attempt that was made. */
 export function attemptedEntry(made: {
@@ -37,6 +37,20 @@ export function cancelledEntry(
   { reason, nowMs }: { reason: 'webhook_deleted' | 'webhook_inactive'; nowMs: number },
 ): Cancelled {
   return { ...identity(delivery), cancelled_at_ms: nowMs, reason };
+}
+
+/** The entry of a delivery that was put off; `deferrals` counts this time. */
+export function deferredEntry(
+  delivery: Delivery,
+  o: { reason: Deferral['reason']; notBeforeMs: number; nowMs: number },
+): Deferred {
+  return {
+    ...identity(delivery),
+    deferrals: delivery.deferrals,
+    deferred_at_ms: o.nowMs,
+    not_before_ms: o.notBeforeMs,
+    reason: o.reason,
+  };
 }
 
 /** The entry of a delivery that will not be tried again by itself. */

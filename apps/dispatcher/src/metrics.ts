@@ -1,11 +1,13 @@
 import type { Delivery, Outcome } from '@dits/contracts';
-import type { SendResult } from '@dits/domain';
+import type { Deferral, SendResult } from '@dits/domain';
 import { counter, gauge, histogram } from '@dits/runtime';
 import type { DeliveryGate } from './delivery-gate.js';
 
 /** What the stage counts. */
 export interface AttemptMetrics {
   attempted(made: { delivery: Delivery; result: SendResult; outcome: Outcome; startedAtMs: number }): void;
+  /** Put off without an attempt. */
+  deferred(reason: Deferral['reason']): void;
   cancelled(reason: 'webhook_deleted' | 'webhook_inactive'): void;
   /** A waiting attempt was dropped for a redelivery's. */
   replaced(): void;
@@ -28,6 +30,11 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
     name: 'dits_event_to_first_attempt_seconds',
     help: 'From the acceptance of an event to the beginning of the first attempt of a delivery of it.',
     buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
+  });
+  const deferred = counter({
+    name: 'dits_deferrals_total',
+    help: 'Deliveries put off without an attempt, by reason: busy, rate_limited, circuit_open.',
+    labelNames: ['reason'],
   });
   const cancelled = counter({
     name: 'dits_deliveries_cancelled_total',
@@ -54,6 +61,15 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
     collect: (waiting) => waiting.set(gate.waiting),
   });
 
+  gauge({
+    name: 'dits_circuits',
+    help: 'Webhooks whose circuit breaker keeps requests away (open) or lets a probe through (half_open).',
+    labelNames: ['state'],
+    collect: (circuits) => {
+      for (const [state, count] of Object.entries(gate.circuits())) circuits.set({ state }, count);
+    },
+  });
+
   return {
     attempted({ delivery, result, outcome, startedAtMs }) {
       const statusClass = result.kind === 'response' ? `${Math.floor(result.status / 100)}xx` : 'none';
@@ -64,6 +80,7 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
         toFirstAttemptSeconds.observe((startedAtMs - delivery.accepted_at_ms) / 1000);
       }
     },
+    deferred: (reason) => deferred.inc({ reason }),
     cancelled: (reason) => cancelled.inc({ reason }),
     replaced: () => replaced.inc(),
     failed: (reason) => deadLetters.inc({ stage: 'dispatcher', reason }),

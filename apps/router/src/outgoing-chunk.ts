@@ -13,11 +13,11 @@ export class OutgoingChunk {
     private readonly maxBytes = MAX_CHUNK_BYTES,
   ) {}
 
-  /** Takes a record; waits until everything so far is durable when the chunk is full. */
-  async add(record: OutgoingRecord): Promise<void> {
+  /** Takes a record; when the chunk is full, a promise that resolves when everything so far is durable. */
+  add(record: OutgoingRecord): Promise<void> | undefined {
     this.records.push(record);
     this.bytes += record.value?.length ?? 0;
-    if (this.bytes >= this.maxBytes) await this.flush();
+    return this.bytes >= this.maxBytes ? this.flush() : undefined;
   }
 
   /** Resolves when everything taken so far is durable. */

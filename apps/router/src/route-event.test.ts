@@ -48,6 +48,7 @@ beforeEach(() => {
     async catchUpWebhooks() {
       world.steps.push('catch up');
       if (world.fault.catchUp) throw world.fault.catchUp;
+      return '0:7';
     },
     match({ event, repositoryId, ownerLogin }) {
       world.steps.push(`match ${event} ${repositoryId} ${ownerLogin}`);

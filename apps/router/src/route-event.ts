@@ -1,6 +1,7 @@
 import {
   PoisonRecordError,
   ROUTE_AGAIN_HEADER,
+  WEBHOOKS_MARK_HEADER,
   type AnyEvent,
   type Delivery,
   type EventType,
@@ -22,8 +23,8 @@ const MAX_DELIVERIES_PER_ENTRY = 5_000;
 const MAX_ACCEPT_TIME_MS = 2 ** 48 - 1;
 
 export interface RouteDeps {
-  /** Resolves when {@link match} knows every webhook that was on `dits.webhooks` when it was called. */
-  catchUpWebhooks(): Promise<void>;
+  /** Resolves when {@link match} knows every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is. */
+  catchUpWebhooks(): Promise<string>;
   match(scope: EventScope): WebhookSnapshot[];
   decodeEvent(value: Buffer | null): Promise<{ type: EventType; event: AnyEvent }>;
   encode<N extends RecordName>(name: N, record: RecordsByName[N]): Buffer;
@@ -49,7 +50,8 @@ export async function routeEvents(
   signal?: AbortSignal,
 ): Promise<void> {
   // Whoever got a 201 for a webhook before posting an event finds it matched.
-  if (records.some(({ lookback }) => !lookback)) await deps.catchUpWebhooks();
+  const hasNew = records.some(({ lookback }) => !lookback);
+  const webhooksMark = hasNew ? await deps.catchUpWebhooks() : '';
 
   const chunk = new OutgoingChunk((outgoing) => deps.sendAll(outgoing));
   const batchIds = new Map<string, { partition: number; eventId: string }>();
@@ -71,7 +73,10 @@ export async function routeEvents(
       if (!record.lookback && isRepeat) repeats.push({ record, eventId });
       if (!record.lookback && !isRepeat) {
         const routed = route({ record, name: type.event, event }, deps);
-        for (const outgoing of recordsOf(routed, deps)) await chunk.add(outgoing);
+        for (const outgoing of recordsOf(routed, webhooksMark, deps)) {
+          const full = chunk.add(outgoing);
+          if (full) await full;
+        }
         done.push(routed);
       }
       for (const id of [eventId, identity]) batchIds.set(`${partition}/${id}`, { partition, eventId: id });
@@ -142,10 +147,11 @@ function route(
 }
 
 /** The records to send, made one by one: a large body times many webhooks would not fit in memory. */
-function* recordsOf(routed: Routed, deps: RouteDeps): Generator<OutgoingRecord> {
+function* recordsOf(routed: Routed, webhooksMark: string, deps: RouteDeps): Generator<OutgoingRecord> {
   const { topics } = deps;
   const timestampMs = routed.routed_at_ms;
   const { deliveries } = routed;
+  const headers = { [WEBHOOKS_MARK_HEADER]: webhooksMark };
   for (let from = 0; from === 0 || from < deliveries.length; from += MAX_DELIVERIES_PER_ENTRY) {
     const part = { ...routed, deliveries: deliveries.slice(from, from + MAX_DELIVERIES_PER_ENTRY) };
     yield {
@@ -174,6 +180,7 @@ function* recordsOf(routed: Routed, deps: RouteDeps): Generator<OutgoingRecord> 
       topic: topics.deliveries,
       key: webhook_id,
       value: deps.encode('delivery', delivery),
+      headers,
       timestampMs,
     };
   }

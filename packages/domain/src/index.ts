@@ -11,6 +11,12 @@ export {
   PUBLIC_DESTINATIONS,
 } from './destination-policy.js';
 export type { AllowedDestinations, DestinationPolicy } from './destination-policy.js';
+export type { CircuitOptions, CircuitState } from './circuit-breaker.js';
+export { deferralStep } from './deferral-step.js';
+export type { DeferralStep } from './deferral-step.js';
+export { EndpointGate } from './endpoint-gate.js';
+export type { GateOptions, Pass } from './endpoint-gate.js';
+export type { Deferral, GateLimits, GateWaiter } from './endpoint-lane.js';
 export { matchesPattern } from './event-pattern.js';
 export { nextStep } from './next-step.js';
 export type { AttemptFacts, Step } from './next-step.js';

@@ -7,8 +7,10 @@ import type { Runtime } from './runtime.js';
 /** All webhooks in memory, kept up to date. */
 export interface FollowedWebhooks {
   table: WebhookTable;
-  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called. */
-  catchUp: () => Promise<void>;
+  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is. */
+  catchUp: () => Promise<string>;
+  /** Resolves when the table holds every webhook before a mark. */
+  catchUpTo: (mark: string) => Promise<void>;
 }
 
 /**
@@ -37,5 +39,5 @@ export async function followWebhooks(
     const { joined, faultSinceMs } = topic.health();
     return { ok: joined && faultSinceMs === null, detail: { webhooks: table.size } };
   });
-  return { table, catchUp: () => topic.catchUp() };
+  return { table, catchUp: () => topic.catchUp(), catchUpTo: (mark) => topic.catchUpTo(mark) };
 }

@@ -1,0 +1,162 @@
+import { CircuitBreaker, type CircuitOptions } from './circuit-breaker.js';
+import type { Pass } from './endpoint-gate.js';
+import { RateLimit } from './rate-limit.js';
+
+/** What a webhook allows. */
+export interface GateLimits {
+  /** Requests in flight. */
+  maxConcurrency: number;
+  /** Requests a second; null: any number. */
+  ratePerSecond: number | null;
+}
+
+/** Why a delivery is put off. */
+export interface Deferral {
+  reason: 'busy' | 'rate_limited' | 'circuit_open';
+  /** How long it would have had to wait, as far as that can be known, ms. */
+  expectedWaitMs: number;
+}
+
+/** Somebody who waits. */
+export interface GateWaiter {
+  enter(pass: Pass): void;
+  defer(deferral: Deferral): void;
+}
+
+/** A request in flight, as its lane knows it. */
+export interface LanePass {
+  startedAtMs: number;
+  isProbe: boolean;
+}
+
+interface LaneBounds {
+  maxWaitMs: number;
+  maxRateWaitMs: number;
+  circuit: CircuitOptions;
+}
+
+// A receiver that answers within it is never deferred: 16 at a time are 160 a second and more, and when its queue moves slower it is
+// we who are slow.
+const FAST_MS = 100;
+// A request that takes longer holds its place for long, and others have it not.
+const SLOW_MS = 500;
+// Weight of the newest request in the mean.
+const NEWEST = 0.2;
+// Most that wait for a rate limit, whatever the rate: a bound on what they hold in memory.
+const MAX_RATE_WAITING = 256;
+// Deferrals within so long come back together, so who comes now comes after them.
+const TOGETHER_MS = 15_000;
+
+/** One webhook at the gate: who waits, what is in flight, and what is known of its receiver. */
+export class EndpointLane {
+  /** In order of arrival. */
+  readonly waiting = new Set<GateWaiter>();
+  readonly circuit: CircuitBreaker;
+  inFlight = 0;
+  usedAtMs: number;
+  private rate: RateLimit | null = null;
+  /** Mean duration of a request, newest weighing most; null before the first has ended. */
+  private meanMs: number | null = null;
+  /** Sum of the times at which the requests in flight have begun. */
+  private startedSumMs = 0;
+  private deferred = { count: 0, sinceMs: 0 };
+
+  constructor(
+    readonly webhookId: string,
+    private readonly bounds: LaneBounds,
+    public limits: () => GateLimits,
+    nowMs: number,
+  ) {
+    this.circuit = new CircuitBreaker(bounds.circuit);
+    this.usedAtMs = nowMs;
+  }
+
+  get isIdle(): boolean {
+    return this.inFlight === 0 && this.waiting.size === 0;
+  }
+
+  /** True when nothing is lost by forgetting it: it is well, fast and has not used up its rate. */
+  isForgettable(nowMs: number): boolean {
+    if (!this.isIdle || !this.circuit.isPristine || (this.meanMs ?? 0) >= SLOW_MS) return false;
+    return this.rate === null || this.rate.isFull(nowMs);
+  }
+
+  /** True when its requests hold their places for long. */
+  isSlow(nowMs: number): boolean {
+    return this.requestMs(nowMs) >= SLOW_MS;
+  }
+
+  /** ms until its next request may go as far as time decides; Infinity when something else must happen first. */
+  startsInMs(nowMs: number): number {
+    if (this.inFlight >= this.limits().maxConcurrency || !this.circuit.admits(nowMs)) return Infinity;
+    return this.rateLimit(nowMs)?.waitMs(nowMs) ?? 0;
+  }
+
+  begin(nowMs: number): LanePass {
+    this.usedAtMs = nowMs;
+    this.inFlight += 1;
+    this.startedSumMs += nowMs;
+    this.rateLimit(nowMs)?.take(nowMs);
+    return { startedAtMs: nowMs, isProbe: this.circuit.begin(nowMs) };
+  }
+
+  end({ startedAtMs, isProbe }: LanePass, result: 'success' | 'failure' | 'none', nowMs: number): void {
+    this.usedAtMs = nowMs;
+    this.inFlight -= 1;
+    this.startedSumMs -= startedAtMs;
+    if (result !== 'none') {
+      const tookMs = Math.max(0, nowMs - startedAtMs);
+      this.meanMs = this.meanMs === null ? tookMs : this.meanMs + NEWEST * (tookMs - this.meanMs);
+    }
+    this.circuit.end({ result, isProbe, nowMs });
+  }
+
+  /** What a request takes, as far as can be told now: its mean, or what those in flight have taken already. */
+  requestMs(nowMs: number): number {
+    const meanAgeMs = this.inFlight === 0 ? 0 : nowMs - this.startedSumMs / this.inFlight;
+    return Math.max(this.meanMs ?? 0, meanAgeMs);
+  }
+
+  /** Who waits and would wait too long, the last first. */
+  *tooLong(nowMs: number): Generator<{ waiter: GateWaiter; deferral: Deferral }> {
+    if (this.deferralOf(this.waiting.size, nowMs) === null) return;
+    for (const waiter of [...this.waiting].reverse()) {
+      const deferral = this.deferralOf(this.waiting.size, nowMs);
+      if (!deferral) return;
+      if (nowMs - this.deferred.sinceMs > TOGETHER_MS) this.deferred = { count: 0, sinceMs: nowMs };
+      this.deferred.count += 1;
+      yield { waiter, deferral };
+    }
+  }
+
+  /** Whether the one at a place of the queue, from 1, should be put off. */
+  private deferralOf(place: number, nowMs: number): Deferral | null {
+    const { maxConcurrency } = this.limits();
+    const state = this.circuit.state(nowMs);
+    if (state === 'open') {
+      return { reason: 'circuit_open', expectedWaitMs: this.circuit.opensForMs(nowMs) };
+    }
+    const requestMs = this.requestMs(nowMs);
+    if (state === 'half_open' && this.inFlight > 0) {
+      // Behind the probe: as many as can go together when it is well, and no longer than others wait.
+      const isWorthIt = place <= maxConcurrency && requestMs <= this.bounds.maxWaitMs;
+      return isWorthIt ? null : { reason: 'circuit_open', expectedWaitMs: requestMs };
+    }
+    const rate = this.rateLimit(nowMs);
+    const rateWaitMs = rate?.waitMs(nowMs, place - 1) ?? 0;
+    if (rate && (rateWaitMs > this.bounds.maxRateWaitMs || place > MAX_RATE_WAITING)) {
+      const before = nowMs - this.deferred.sinceMs > TOGETHER_MS ? 0 : this.deferred.count;
+      return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
+    }
+    if (this.inFlight < maxConcurrency || requestMs < FAST_MS) return null;
+    const busyMs = (place / maxConcurrency) * requestMs;
+    return busyMs > this.bounds.maxWaitMs ? { reason: 'busy', expectedWaitMs: busyMs } : null;
+  }
+
+  private rateLimit(nowMs: number): RateLimit | null {
+    const { ratePerSecond } = this.limits();
+    if (ratePerSecond === null) return (this.rate = null);
+    if (this.rate) this.rate.set(ratePerSecond);
+    return (this.rate ??= new RateLimit(ratePerSecond, nowMs));
+  }
+}
