@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { RecordSchema } from './bundle-schemas.js';
 import { EventCatalogue, type AnyEvent } from './catalogue.js';
 import { bundledSchemas } from './generated/schemas.gen.js';
 import { checkDecodedEvent, readEvent, type ReadEventResult } from './read-event.js';
