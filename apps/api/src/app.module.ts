@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { EventCatalogue } from '@dits/contracts';
 import {
+  databaseBytes,
   DeadLetterStore,
   DeliveryQueries,
   EventQueries,
@@ -9,6 +10,7 @@ import {
   JobStore,
   openDatabase,
   Outbox,
+  poolUse,
   RedeliveryStore,
   TokenStore,
   TokenUses,
@@ -22,6 +24,7 @@ import {
   connectProducer,
   createAuthentication,
   destinationPolicy,
+  exposeDatabasePool,
   RATE_POLICY,
   RateBuckets,
   RateLimitGuard,
@@ -64,6 +67,7 @@ import { redeliveryStep } from './redeliveries/redelivery-step.js';
 import { replayStep } from './replays/replay-step.js';
 import { ReplaysController } from './replays/replays.controller.js';
 import { repeat } from './repeat.js';
+import { exposeStored } from './stored-metrics.js';
 import { ensureBootstrapToken, TOKEN_DEPS, type TokenDeps } from './tokens/create-token.js';
 import { TokensController } from './tokens/tokens.controller.js';
 import { uuidV7 } from '@dits/domain';
@@ -103,6 +107,7 @@ export class AppModule {
     };
     const idempotency = new IdempotencyStore(database);
     const webhooks = new WebhookStore(database);
+    exposeStored({ countWebhooks: () => webhooks.count(), databaseBytes: () => databaseBytes(database) });
     const shared = {
       inTransaction: <T>(what: string, work: Parameters<typeof inTransaction<T>>[2]) =>
         inTransaction(database, what, work),
@@ -207,6 +212,7 @@ export class AppModule {
       openDatabase({ url: config.databaseUrl, log, applicationName: 'dits-api' }),
     );
     runtime.onClose('database', () => database.destroy());
+    exposeDatabasePool(() => poolUse(database));
     runtime.health.register('database', async () => {
       await database.query('SELECT 1');
       return { ok: true };

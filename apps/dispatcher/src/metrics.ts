@@ -31,15 +31,23 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
     help: 'From the acceptance of an event to the beginning of the first attempt of a delivery of it.',
     buckets: [0.005, 0.01, 0.02, 0.03, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800],
   });
+  const toDeliveredSeconds = histogram({
+    name: 'dits_accept_to_delivered_seconds',
+    help: 'From the acceptance of an event to the end of the attempt that delivered it, retries among them.',
+    // From a receiver that is there to one that was away for the whole schedule.
+    buckets: [0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800, 3600, 14_400, 86_400],
+  });
   const deferred = counter({
     name: 'dits_deferrals_total',
     help: 'Deliveries put off without an attempt, by reason: busy, rate_limited, circuit_open.',
     labelNames: ['reason'],
+    zeros: [{ reason: 'busy' }, { reason: 'rate_limited' }, { reason: 'circuit_open' }],
   });
   const cancelled = counter({
     name: 'dits_deliveries_cancelled_total',
     help: 'Deliveries ended without an attempt, by reason.',
     labelNames: ['reason'],
+    zeros: [{ reason: 'webhook_deleted' }, { reason: 'webhook_inactive' }],
   });
   const replaced = counter({
     name: 'dits_deliveries_replaced_total',
@@ -49,6 +57,7 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
     name: 'dits_dead_letters_total',
     help: 'Records put on dits.dead-letters, by who gave up and why.',
     labelNames: ['stage', 'reason'],
+    zeros: ['schedule_ended', 'put_off_too_long'].map((reason) => ({ stage: 'dispatcher', reason })),
   });
   gauge({
     name: 'dits_attempts_in_flight',
@@ -76,7 +85,11 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
       attempts.inc({ outcome, status_class: statusClass });
       attemptSeconds.observe({ outcome }, result.durationMs / 1000);
       // Only events: a redelivery's event was accepted whenever.
-      if (delivery.attempt === 1 && delivery.trigger === 'event') {
+      if (delivery.trigger !== 'event') return;
+      if (outcome === 'delivered') {
+        toDeliveredSeconds.observe((startedAtMs + result.durationMs - delivery.accepted_at_ms) / 1000);
+      }
+      if (delivery.attempt === 1) {
         toFirstAttemptSeconds.observe((startedAtMs - delivery.accepted_at_ms) / 1000);
       }
     },

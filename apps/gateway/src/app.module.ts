@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { RegistryFault } from '@dits/contracts';
 import { BatchingProducer, createCodec } from '@dits/kafka';
-import { openDatabase, TokenStore, TokenUses, TokenVerifier } from '@dits/persistence';
+import { openDatabase, poolUse, TokenStore, TokenUses, TokenVerifier } from '@dits/persistence';
 import {
   BearerGuard,
   createAuthentication,
+  exposeDatabasePool,
   RATE_POLICY,
   RateBuckets,
   RateLimitGuard,
@@ -32,6 +33,7 @@ export class AppModule {
       openDatabase({ url: config.databaseUrl, log, applicationName: 'dits-gateway', poolSize: 4 }),
     );
     runtime.onClose('database', () => database.destroy());
+    exposeDatabasePool(() => poolUse(database));
     const store = new TokenStore(database);
     const uses = new TokenUses({ tokens: store, log });
     runtime.onClose('token uses', () => uses.stop());

@@ -10,6 +10,8 @@ const requests = counter({
   name: 'dits_ingest_requests_total',
   help: 'Requests to /v1/events, by status of the answer.',
   labelNames: ['status'],
+  // An alert divides by them.
+  zeros: [{ status: '202' }, { status: '503' }],
 });
 const duration = histogram({
   name: 'dits_ingest_duration_seconds',

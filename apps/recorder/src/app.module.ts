@@ -1,9 +1,17 @@
-import type { OutgoingRecord } from '@dits/kafka';
-import { DeadLetterStore, HistoryPartitions, HistoryProjection, openDatabase } from '@dits/persistence';
-import { connectProducer, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
+import { stageGroups } from '@dits/contracts';
+import { GroupProgress, type OutgoingRecord } from '@dits/kafka';
+import {
+  DeadLetterStore,
+  HistoryPartitions,
+  HistoryProjection,
+  openDatabase,
+  poolUse,
+} from '@dits/persistence';
+import { connectProducer, exposeDatabasePool, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { startAudit } from './audit/start-audit.js';
 import type { RecorderConfig } from './config.js';
+import { watchGroupLag } from './group-lag.js';
 import { maintainHistory } from './maintain-history.js';
 import type { RecordDeps } from './record-batch.js';
 import type { DeadLetterDeps } from './record-dead-letters.js';
@@ -12,6 +20,8 @@ import { RecorderMetrics } from './recorder-metrics.js';
 
 // Days begin once a day, but a clock may be changed and a run may fail.
 const MAINTAIN_EVERY_MS = 3_600_000;
+// As often as Prometheus usually comes by; about 15 requests to Kafka.
+const LOOK_AT_GROUPS_EVERY_MS = 15_000;
 
 @Module({})
 export class AppModule {
@@ -22,6 +32,7 @@ export class AppModule {
       openDatabase({ url: config.databaseUrl, poolSize: 5, applicationName: 'dits-recorder', log }),
     );
     runtime.onClose('database', () => database.destroy());
+    exposeDatabasePool(() => poolUse(database));
     const codec = await registerCodec(runtime);
     const producer = await connectProducer(runtime);
     const send = (record: OutgoingRecord) => producer.send(record);
@@ -37,6 +48,7 @@ export class AppModule {
     });
     runtime.onClose('history maintenance', () => maintenance.stop());
 
+    this.watchGroups(runtime);
     startAudit(runtime, { database, codec, producer });
 
     const deps: RecordDeps = {
@@ -59,5 +71,20 @@ export class AppModule {
         { provide: DEAD_LETTER_DEPS, useValue: deadLetterDeps },
       ],
     };
+  }
+
+  private static watchGroups({ config, kafka, log, topics, onClose }: Runtime<RecorderConfig>): void {
+    const progress = new GroupProgress(kafka);
+    onClose('group progress', () => progress.close());
+    const watch = watchGroupLag({
+      lag: (groupId, names) => progress.lag(groupId, names),
+      topics,
+      groups: stageGroups(config.topicPrefix),
+      tiers: config.retryTiers,
+      prefix: config.topicPrefix,
+      log,
+      everyMs: LOOK_AT_GROUPS_EVERY_MS,
+    });
+    onClose('group lag', () => watch.stop());
   }
 }

@@ -12,6 +12,7 @@ export class RecorderMetrics {
     name: 'dits_recorder_skipped_total',
     help: 'Records left out of the history: unreadable_event (the router dead-letters it), out_of_range (past the retention or far ahead).',
     labelNames: ['reason'],
+    zeros: [{ reason: 'unreadable_event' }, { reason: 'out_of_range' }],
   });
 
   constructor(now: () => number) {

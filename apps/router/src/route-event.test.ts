@@ -12,6 +12,7 @@ import {
 } from '@dits/contracts';
 import { deliveryId } from '@dits/domain';
 import { replayHeaders, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
+import { metricsRegistry } from '@dits/runtime';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { RecentEventIds } from './recent-event-ids.js';
 import { routeEvents, type RouteDeps } from './route-event.js';
@@ -312,5 +313,20 @@ describe('a poison record', () => {
   it('is not put there again when it is only read again', async () => {
     await routeEvents([aRecord({ value: Buffer.from('?'), lookback: true })], deps);
     expect(world.deadLetters).toEqual([]);
+  });
+});
+
+describe('metrics of routing', () => {
+  const series = async (): Promise<number> =>
+    (await metricsRegistry.getMetricsAsJSON()).reduce((count, { values }) => count + values.length, 0);
+
+  it('are as many series for 10,000 webhooks as for one', async () => {
+    world.webhooks = [aWebhook('w')];
+    await routeEvents([withId('one')], deps);
+    const before = await series();
+    expect(before).toBeGreaterThan(0);
+    world.webhooks = Array.from({ length: 10_000 }, (_, i) => aWebhook(`w${i}`));
+    await routeEvents([withId('many')], deps);
+    expect(await series()).toBe(before);
   });
 });

@@ -59,6 +59,21 @@ export class GroupProgress {
     });
   }
 
+  /** Records of each topic that a group has not committed, over all partitions; those no longer there count for nothing. */
+  async lag(groupId: string, topics: string[]): Promise<Map<string, number>> {
+    const committed = await this.offsets.committed(groupId, topics);
+    const lagOf = async (topic: string): Promise<[string, number]> => {
+      let lag = 0n;
+      for (const { partition, low, high } of await this.offsets.bounds(topic)) {
+        const reached = committed.get(topic)?.get(partition) ?? 0n;
+        const from = reached > low ? reached : low;
+        if (high > from) lag += high - from;
+      }
+      return [topic, Number(lag)];
+    };
+    return new Map(await Promise.all(topics.map(lagOf)));
+  }
+
   async close(): Promise<void> {
     await this.offsets.close();
   }

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, type TestDatabase } from '@dits/testkit';
-import { openDatabase } from './database.js';
+import { databaseBytes, openDatabase, poolUse } from './database.js';
 import { migrateDatabase, readSchemaVersion } from './migrate.js';
 
 const warnings: string[] = [];
@@ -40,6 +40,20 @@ describe('openDatabase', () => {
       await database.query('SELECT $1::bigint[] AS many, $2::bigint AS one', [values, 2 ** 53 - 1]),
     ).toEqual([{ many: values, one: 2 ** 53 - 1 }]);
     await expect(database.query('SELECT 9007199254740993::bigint')).rejects.toThrow('2^53-1');
+    await database.destroy();
+  });
+
+  it('tells how its pool is used, and how large it is', async () => {
+    const database = await openDatabase({ url: place.url, log, poolSize: 1 });
+    await database.transaction(async (tx) => {
+      await tx.query('SELECT 1');
+      const waiting = database.query('SELECT 1');
+      expect(poolUse(database)).toEqual({ busy: 1, idle: 0, waiting: 1, limit: 1 });
+      // Not awaited here: it gets its connection when this one is free.
+      void waiting;
+    });
+    expect(await databaseBytes(database)).toBeGreaterThan(1_000_000);
+    expect(poolUse(database)).toEqual({ busy: 0, idle: 1, waiting: 0, limit: 1 });
     await database.destroy();
   });
 

@@ -1,4 +1,4 @@
-export { openDatabase } from './database.js';
+export { databaseBytes, openDatabase, poolUse } from './database.js';
 export type { Database, DatabaseLog, DatabaseOptions } from './database.js';
 export { migrateDatabase, readSchemaVersion } from './migrate.js';
 export { SchemaBehindError, assertSchemaCurrent, schemaVersion } from './schema-version.js';
@@ -24,7 +24,7 @@ export type { TokenUsesOptions } from './token-uses.js';
 export { TokenVerifier } from './token-verifier.js';
 export type { TokenHash, TokenVerifierOptions, VerifiedTokenFacts } from './token-verifier.js';
 export { WebhookStore } from './webhook-store.js';
-export type { WebhookScope } from './webhook-store.js';
+export type { WebhookCounts, WebhookScope } from './webhook-store.js';
 export { DeliveryQueries, isDeliveryId } from './history/delivery-queries.js';
 export type {
   DeliveryDetail,

@@ -107,4 +107,15 @@ describe('WebhookStore', () => {
     await inTransaction(database, 'test', (tx) => store.remove(tx, webhook.id));
     expect(await store.find(repository(123), webhook.id)).toBeNull();
   });
+
+  it('counts them: active, switched off by their owner, and by the service', async () => {
+    const before = await store.count();
+    await add(aWebhook());
+    await add(aWebhook({ active: false }));
+    for (const disabledReason of ['gone', 'failing']) await add(aWebhook({ active: false, disabledReason }));
+    const { active, inactive, disabled } = await store.count();
+    expect([active - before.active, inactive - before.inactive, disabled - before.disabled]).toEqual([
+      1, 1, 2,
+    ]);
+  });
 });

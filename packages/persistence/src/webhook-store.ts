@@ -6,6 +6,13 @@ import { storing, type Transaction } from './storing.js';
 export type WebhookScope =
   { repositoryId: number; ownerLogin: null } | { repositoryId: null; ownerLogin: string };
 
+/** How many webhooks there are: active; switched off by their owner; and by the service, because they failed. */
+export interface WebhookCounts {
+  active: number;
+  inactive: number;
+  disabled: number;
+}
+
 /** Webhooks in Postgres. A change is only complete with its snapshot in the outbox, in the same transaction. */
 export class WebhookStore {
   constructor(private readonly database: Database) {}
@@ -61,6 +68,19 @@ export class WebhookStore {
   /** Removes a webhook for good. */
   async remove(tx: Transaction, id: string): Promise<void> {
     await storing('removing the webhook', () => tx.getRepository(Webhook).delete({ id }));
+  }
+
+  /** How many there are. */
+  async count(): Promise<WebhookCounts> {
+    return storing('counting the webhooks', async () => {
+      const [row] = await this.database.query<WebhookCounts[]>(
+        `SELECT count(*) FILTER (WHERE active)::int AS active,
+                count(*) FILTER (WHERE NOT active AND disabled_reason IS NULL)::int AS inactive,
+                count(*) FILTER (WHERE NOT active AND disabled_reason IS NOT NULL)::int AS disabled
+         FROM webhooks`,
+      );
+      return row!;
+    });
   }
 
   /** Webhooks of a scope, oldest first, from after the id `after`. */

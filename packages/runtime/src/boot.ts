@@ -10,6 +10,7 @@ import { createHttpApp, type HttpAppOptions } from './http/http-app.js';
 import { KafkaStrategy, type StageSettings } from './kafka-strategy.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLogger, NestLog } from './logger.js';
+import { exposeProcess } from './process-metrics.js';
 import { createRuntime, type Runtime } from './runtime.js';
 
 /** What every app's `main.ts` says. */
@@ -107,6 +108,7 @@ async function boot<F extends ConfigFields>(
     runtime.health.register('stop', () =>
       lifecycle.stopping.aborted ? { ok: false, detail: 'stopping' } : { ok: true },
     );
+    exposeProcess({ name: o.name, health: runtime.health });
     const admin = await startAdminServer({
       host: config.host,
       port: config.adminPort,

@@ -7,6 +7,8 @@ export { adminPort, commonConfig, databaseUrl, port } from './common-config.js';
 export type { CommonConfig } from './common-config.js';
 export { configHelp, describeConfig, readConfig } from './config.js';
 export type { ConfigField, ConfigFields, ConfigOf } from './config.js';
+export { exposeDatabasePool } from './database-metrics.js';
+export type { PoolUse } from './database-metrics.js';
 export { destinationConfig, destinationPolicy } from './destination-config.js';
 export { FaultFilter } from './fault-filter.js';
 export { followWebhooks } from './follow-webhooks.js';

@@ -9,9 +9,10 @@ import {
 } from '@dits/kafka';
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
 import { isObservable, lastValueFrom } from 'rxjs';
+import { exposeConsumers } from './consumer-metrics.js';
 import type { HealthRegistry } from './health.js';
 import type { Logger } from './logger.js';
-import { counter, gauge, histogram } from './metrics.js';
+import { counter, histogram } from './metrics.js';
 import { StageContext, type StageLimits, type StageOptions } from './stage-options.js';
 
 /** The three starters of `@dits/kafka`; tests pass their own. */
@@ -99,7 +100,7 @@ export class KafkaStrategy extends Server implements CustomTransportStrategy {
   private async start(): Promise<void> {
     const { health, prefix, waitFor } = this.options;
     const stages = this.stages();
-    this.exposeHeldRecords();
+    exposeConsumers({ consumers: this.consumers, prefix, now: this.options.now });
     await Promise.all(
       stages.map(async (stage) => {
         const groupId = prefix + stage.options.groupId;
@@ -156,6 +157,8 @@ export class KafkaStrategy extends Server implements CustomTransportStrategy {
       groupId,
       topics: topics.map((topic) => prefix + topic),
     };
+    stageRecords.inc({ group: ownGroup }, 0);
+    stageFaults.inc({ group: ownGroup }, 0);
     const handle = (payload: IncomingRecord[] | IncomingRecord, { signal }: { signal: AbortSignal }) =>
       this.call(handler, ownGroup, payload, new StageContext(signal));
     switch (mode) {
@@ -187,24 +190,5 @@ export class KafkaStrategy extends Server implements CustomTransportStrategy {
     } finally {
       stageSeconds.observe({ group }, (performance.now() - startedAt) / 1000);
     }
-  }
-
-  private exposeHeldRecords(): void {
-    gauge({
-      name: 'dits_consumer_held_records',
-      help: 'Records taken from Kafka and not yet completed.',
-      labelNames: ['group'],
-      collect: (held) => {
-        for (const [group, consumer] of this.consumers) held.set({ group }, consumer.health().held);
-      },
-    });
-    gauge({
-      name: 'dits_consumer_held_bytes',
-      help: 'Bytes of the records taken from Kafka and not yet completed.',
-      labelNames: ['group'],
-      collect: (held) => {
-        for (const [group, consumer] of this.consumers) held.set({ group }, consumer.health().heldBytes);
-      },
-    });
   }
 }

@@ -7,6 +7,20 @@ describe('metrics', () => {
     expect(counter(o)).toBe(counter(o));
   });
 
+  it('has a counter at 0 for labels that are known beforehand, once only', async () => {
+    const o = {
+      name: 'dits_known_total',
+      help: 'h',
+      labelNames: ['kind'],
+      zeros: [{ kind: 'rare' }],
+    } as const;
+    counter(o).inc({ kind: 'rare' });
+    counter(o);
+    expect(await metricsRegistry.getSingleMetricAsString('dits_known_total')).toContain(
+      'dits_known_total{kind="rare"} 1',
+    );
+  });
+
   it('asks a gauge for its value when it is read', async () => {
     let held = 1;
     gauge({ name: 'dits_held', help: 'h', collect: (g) => g.set(held) });

@@ -15,12 +15,22 @@ export interface MetricOptions<L extends string> {
 /** Seconds, from a registry hit to the dispatcher's time limit. */
 const DURATION_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** A counter on the shared registry; the same one when it was made before. Throws when the name breaks the naming rules. */
-export function counter<L extends string = never>(o: MetricOptions<L>): Counter<L> {
+/**
+ * A counter on the shared registry; the same one when it was made before. Throws when the name breaks the naming rules.
+ *
+ * `zeros`: labels that are there with 0 from the start. Without them `increase()` does not see the first one that is
+ * counted, and an alert on it stays silent.
+ */
+export function counter<L extends string = never>(
+  o: MetricOptions<L> & { zeros?: readonly Partial<Record<L, string>>[] },
+): Counter<L> {
   check(o, /_total$/, 'end in _total');
-  return (
-    (register.getSingleMetric(o.name) as Counter<L>) ?? new Counter({ ...o, labelNames: o.labelNames ?? [] })
-  );
+  const { zeros = [], ...options } = o;
+  const made =
+    (register.getSingleMetric(o.name) as Counter<L>) ??
+    new Counter({ ...options, labelNames: o.labelNames ?? [] });
+  for (const labels of zeros) made.inc(labels, 0);
+  return made;
 }
 
 /** A histogram of seconds (or bytes, with its own buckets) on the shared registry. */

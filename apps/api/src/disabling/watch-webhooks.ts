@@ -14,6 +14,7 @@ const disabled = counter({
   name: 'dits_webhooks_disabled_total',
   help: 'Webhooks that the service switched off, by reason: gone, failing.',
   labelNames: ['reason'],
+  zeros: [{ reason: 'gone' }, { reason: 'failing' }],
 });
 
 const DAY_MS = 86_400_000;

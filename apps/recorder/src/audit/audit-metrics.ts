@@ -10,11 +10,18 @@ export class AuditMetrics {
     name: 'dits_audit_runs_total',
     help: 'Audits: judged, withheld because a stage is behind, skipped because another process had its own, or failed.',
     labelNames: ['result'],
+    zeros: [{ result: 'judged' }, { result: 'withheld' }, { result: 'skipped' }, { result: 'failed' }],
   });
   private readonly findings = counter({
     name: 'dits_audit_findings_total',
     help: 'What was lost: delivery_put_back, event_put_back; and past help: delivery_expired, event_gone.',
     labelNames: ['kind'],
+    zeros: [
+      { kind: 'delivery_put_back' },
+      { kind: 'delivery_expired' },
+      { kind: 'event_put_back' },
+      { kind: 'event_gone' },
+    ] satisfies { kind: Finding }[],
   });
   private readonly overdueNow = gauge({
     name: 'dits_audit_overdue',

@@ -58,10 +58,15 @@ export class AssignedPartition {
     return this.tracker.committable;
   }
 
+  /** Time of the first record that was taken and is not completed, ms since 1970. */
+  get unfinishedSinceMs(): number | null {
+    return this.tracker.unfinishedSinceMs;
+  }
+
   /** Takes the record at `offset`; null when it is one from before the start, which counts for nothing. */
-  take(offset: bigint): TakenOffset | null {
+  take(offset: bigint, timestampMs?: number): TakenOffset | null {
     this.position = offset + 1n;
-    return offset < this.start ? null : this.tracker.take(offset);
+    return offset < this.start ? null : this.tracker.take(offset, timestampMs);
   }
 
   /** Passes over offsets that hold no record. */

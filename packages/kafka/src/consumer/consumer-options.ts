@@ -34,8 +34,17 @@ export interface ConsumerHealth {
   /** Records held now. */
   held: number;
   heldBytes: number;
-  /** `position`: next offset to be taken. `committed`: next offset a new member would start from; null when none was committed. */
-  partitions: { topic: string; partition: number; position: bigint; committed: bigint | null }[];
+  /**
+   * `position`: next offset to be taken. `committed`: next offset a new member would start from; null when none was committed.
+   * `unfinishedSinceMs`: time of the first record that was taken and is not completed, ms since 1970; null when there is none.
+   */
+  partitions: {
+    topic: string;
+    partition: number;
+    position: bigint;
+    committed: bigint | null;
+    unfinishedSinceMs: number | null;
+  }[];
 }
 
 /** A started consumer. It rejoins its group by itself until it is stopped. */

@@ -136,11 +136,12 @@ export class Intake implements GroupMemberUser {
       faultSinceMs: this.faults.sinceMs,
       held: this.held,
       heldBytes: this.heldBytes,
-      partitions: partitions.map(({ topic, partition, position, committed }) => ({
+      partitions: partitions.map(({ topic, partition, position, committed, unfinishedSinceMs }) => ({
         topic,
         partition,
         position,
         committed,
+        unfinishedSinceMs,
       })),
     };
   }
@@ -187,7 +188,7 @@ export class Intake implements GroupMemberUser {
       const bytes = recordBytes(message);
       if (!this.hasRoom(partition, bytes)) break;
       const offset = BigInt(message.offset);
-      const token = partition.take(offset);
+      const token = partition.take(offset, Number(message.timestamp));
       const record = toIncomingRecord(batch, message, { lookback: token === null && this.options.commits });
       taken.push({ record, partition, bytes, taken: token });
       this.hold(partition, bytes);

@@ -61,6 +61,20 @@ describe('OffsetTracker', () => {
   });
 });
 
+describe('OffsetTracker.unfinishedSinceMs', () => {
+  it('is the time of the first record that is not completed, whatever is done behind it', () => {
+    const tracker = new OffsetTracker(0n);
+    expect(tracker.unfinishedSinceMs).toBeNull();
+    const [first, second, third] = [tracker.take(0n, 10), tracker.take(1n, 20), tracker.take(2n, 30)];
+    tracker.complete(second);
+    expect(tracker.unfinishedSinceMs).toBe(10);
+    tracker.complete(first);
+    expect(tracker.unfinishedSinceMs).toBe(30);
+    tracker.complete(third);
+    expect(tracker.unfinishedSinceMs).toBeNull();
+  });
+});
+
 describe('AssignedPartition', () => {
   it('counts no record from before its start', () => {
     const partition = new AssignedPartition('t', 0);

@@ -1,6 +1,8 @@
 /** A record that was taken; hand it back to {@link OffsetTracker.complete}. */
 export interface TakenOffset {
   readonly offset: bigint;
+  /** Time of the record, ms since 1970. */
+  readonly timestampMs: number;
   completed: boolean;
 }
 
@@ -42,11 +44,16 @@ export class OffsetTracker {
     return this.taken[this.head]?.offset ?? this.nextOffset;
   }
 
+  /** Time of the first record that is not completed, ms since 1970; null when all that were taken are. */
+  get unfinishedSinceMs(): number | null {
+    return this.taken[this.head]?.timestampMs ?? null;
+  }
+
   /** A record was taken. Throws an `Error` when its offset is below `position`. */
-  take(offset: bigint): TakenOffset {
+  take(offset: bigint, timestampMs = 0): TakenOffset {
     if (offset < this.nextOffset)
       throw new Error(`offset ${offset} was taken before; next is ${this.nextOffset}`);
-    const taken = { offset, completed: false };
+    const taken = { offset, timestampMs, completed: false };
     this.taken.push(taken);
     this.nextOffset = offset + 1n;
     return taken;

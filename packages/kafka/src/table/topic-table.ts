@@ -141,9 +141,13 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
     catchUpTo,
     health: () => ({
       ...intake.health(),
-      partitions: intake
-        .completed()
-        .map(({ partition, offset }) => ({ topic, partition, position: offset, committed: null })),
+      partitions: intake.completed().map(({ partition, offset }) => ({
+        topic,
+        partition,
+        position: offset,
+        committed: null,
+        unfinishedSinceMs: null,
+      })),
     }),
     stop: async () => {
       abort.abort();

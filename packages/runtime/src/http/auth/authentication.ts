@@ -14,6 +14,7 @@ const refused = counter({
   name: 'dits_authentications_refused_total',
   help: 'Requests whose token was not good, by its kind.',
   labelNames: ['kind'],
+  zeros: [{ kind: 'token' }, { kind: 'jwt' }],
 });
 
 /**

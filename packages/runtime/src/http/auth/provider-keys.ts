@@ -31,6 +31,7 @@ const fetches = counter({
   name: 'dits_jwks_fetches_total',
   help: 'Times that the keys of the identity provider were asked for, by result.',
   labelNames: ['result'],
+  zeros: [{ result: 'ok' }, { result: 'failed' }],
 });
 
 /**

@@ -26,6 +26,7 @@ const limited = counter({
   name: 'dits_rate_limited_total',
   help: 'Requests answered with 429, by the limit that they met.',
   labelNames: ['limit'],
+  zeros: [{ limit: 'api' }, { limit: 'ingest' }, { limit: 'authentication' }],
 });
 
 /** The rate of a request's token under a policy; null: no limit. */
