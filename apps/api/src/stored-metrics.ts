@@ -13,7 +13,7 @@ export function exposeStored(o: {
     collect: async (webhooks) => {
       const unknown: WebhookCounts = { active: NaN, inactive: NaN, disabled: NaN };
       const counts = await o.countWebhooks().catch(() => unknown);
-      for (const [state, count] of Object.entries(counts)) webhooks.set({ state }, count);
+      for (const [state, count] of Object.entries({ ...counts })) webhooks.set({ state }, count);
     },
   });
   gauge({
