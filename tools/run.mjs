@@ -25,6 +25,7 @@ const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.
   e2e          the same as test --only e2e
   test:infra   chart, images' recipe and compose file, by helm and others: says which of them are missing
   test:containers  builds every image and runs the main path on them; needs a Docker engine
+  test:prometheus  Prometheus with the rules on the running apps: rules and panels answer; needs prometheus and promtool
   conformance  every event type to every receiver of examples/receivers: who verifies, who refuses; --json
   keys         the keys that seal secrets at rest: status, rotate, generate; needs the settings of the api; --help
   stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
@@ -39,6 +40,7 @@ const commands = {
   demo: { services: true, build: true, run: [...localCli, 'demo'] },
   test: { services: true, build: true, python: true, run: [...localCli, 'test'] },
   e2e: { services: true, build: true, python: true, run: [...localCli, 'test', '--only', 'e2e'] },
+  'test:prometheus': { services: true, build: true, run: ['e2e/prometheus-command.ts'] },
   conformance: { services: true, build: true, python: true, run: ['e2e/conformance-command.ts'] },
   keys: { services: false, build: true, run: ['apps/api/dist/cli/keys.js'] },
   'test:infra': { services: false, build: true, run: ['infra/deploy/test-infra.ts'] },
