@@ -18,5 +18,6 @@ export {
   type StartedProcess,
 } from './supervise.ts';
 export type { AppSecrets } from './secrets.ts';
+export { missingOfPrometheus, startPrometheus, type RunningPrometheus } from './prometheus.ts';
 export { onStopRequest } from './stop-request.ts';
 export type { Progress } from './downloads.ts';
