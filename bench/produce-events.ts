@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createPublisher } from '@dits/publisher';
-import type { LoadOrder, Post } from './load-process.ts';
+import type { LoadOrder, Post } from './load-order.ts';
 import { pushEvent } from './push-event.ts';
 
 const AT_ONCE = 500;

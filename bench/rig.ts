@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { Child } from './child.ts';
-import type { LoadOrder, Post } from './load-process.ts';
+import type { LoadOrder, Post } from './load-order.ts';
 import { startPlatform, type Platform, type PlatformOptions } from './platform.ts';
 import { cpuBetween, processUsages, type ProcessUsage } from './process-usage.ts';
 import type { Arrival, Behaviour } from './receiver-process.ts';

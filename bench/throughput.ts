@@ -1,4 +1,4 @@
-import type { LoadOrder } from './load-process.ts';
+import type { LoadOrder } from './load-order.ts';
 import { Rig, type Load } from './rig.ts';
 import { lossesOf, perThousand, printProcesses, spread, totalCpu } from './statistics.ts';
 

@@ -1,4 +1,4 @@
-import pg from 'pg';
+import type pg from 'pg';
 import { dashboards, metricsIn, recordsIn, rules, type Dashboard, type Target } from './monitoring-files.ts';
 
 /** One thing that has to be so; the answer is what is wrong with it, or null. */
@@ -83,7 +83,7 @@ async function sqlProblem(
 }
 
 async function emptyProblem(url: string, query: string): Promise<string | null> {
-  const response = await fetch(`${url}/api/v1/query?${new URLSearchParams({ query })}`);
+  const response = await fetch(`${url}/api/v1/query?query=${encodeURIComponent(query)}`);
   const answer = (await response.json()) as { error?: string; data?: { result: unknown[] } };
   if (answer.data === undefined) return answer.error ?? `status ${response.status}`;
   return answer.data.result.length === 0 ? 'the answer is empty' : null;

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { clearFolderForApps, recordApps } from './app-records.ts';
 import type { RunningApp } from './apps.ts';
 import { repositoryRoot } from './paths.ts';
 import { choosePort } from './ports.ts';
@@ -28,6 +29,8 @@ export async function startPrometheus(o: {
   signal?: AbortSignal;
 }): Promise<RunningPrometheus> {
   const store = join(o.folder, 'prometheus');
+  // One that a killed starter has left would go on writing there.
+  await clearFolderForApps(store);
   rmSync(store, { recursive: true, force: true });
   mkdirSync(store, { recursive: true });
   const config = join(store, 'prometheus.yml');
@@ -62,6 +65,7 @@ export async function startPrometheus(o: {
     cwd: store,
     logFile: join(o.folder, 'logs', 'prometheus.log'),
   });
+  recordApps(store, [started]);
   const stop = async () => void (await stopProcess(started, { timeoutMs: 10_000 }));
   try {
     const isReady = async () => (await fetch(`${url}/-/ready`)).ok;

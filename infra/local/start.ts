@@ -5,6 +5,7 @@ import { pushAndVerify, type ShownDelivery } from './demo-push.ts';
 import { withLockOrThrow } from './instance-lock.ts';
 import { defaultInstance, instanceDir } from './paths.ts';
 import { startReceiver, type SampleReceiver } from './receiver.ts';
+import { missingOfPrometheus, startPrometheus, type RunningPrometheus } from './prometheus.ts';
 import { removeRunFile, writeRunFile, type RunFile } from './run-file.ts';
 import { serviceNames } from './service-records.ts';
 import { servicesStatus, startServices, stopServices, type Services } from './services.ts';
@@ -21,9 +22,15 @@ export function start(_argv: string[], signal: AbortSignal): Promise<number> {
       say(`\nThe demo push failed: ${error.message}\nEverything else runs.`);
     });
     writeRunFile(all.services.instance, runFileOf(all));
-    printHowTo(all);
-    say('\nRunning. Ctrl-C stops everything.');
-    return untilAborted(all.signal);
+    const prometheus = await startPrometheusIfThere(all);
+    try {
+      printHowTo(all);
+      printMonitoring(all, prometheus);
+      say('\nRunning. Ctrl-C stops everything.');
+      return await untilAborted(all.signal);
+    } finally {
+      await prometheus?.stop();
+    }
   });
 }
 
@@ -176,6 +183,44 @@ curl -X POST ${apps.api}/v1/repos/123/webhooks \\
   -H "Authorization: Bearer ${apps.token}" \\
   -H "Content-Type: application/json" \\
   -d '${JSON.stringify(webhook, null, 2).replaceAll('\n', '\n  ')}'`);
+}
+
+/** Not watched: nothing depends on it, so everything else goes on when it ends. */
+async function startPrometheusIfThere({
+  apps,
+  services,
+  signal,
+}: Everything): Promise<RunningPrometheus | null> {
+  if (missingOfPrometheus().includes('prometheus')) return null;
+  try {
+    const { folder } = services;
+    return await startPrometheus({
+      apps: Object.values(apps.apps),
+      folder,
+      intervalSeconds: 5,
+      preferredPort: 9090,
+      signal,
+    });
+  } catch (error) {
+    signal.throwIfAborted();
+    say(`\nPrometheus did not start: ${(error as Error).message}\nEverything else runs.`);
+    return null;
+  }
+}
+
+function printMonitoring({ apps, services }: Everything, prometheus: RunningPrometheus | null): void {
+  const targets = Object.values(apps.apps).map(({ name, adminUrl }) => `${name} ${adminUrl}/metrics`);
+  say(`
+For Prometheus to scrape, each app under a job of its name, with the rules of infra/prometheus/rules:
+  ${targets.join('\n  ')}
+Prometheus: ${
+    prometheus
+      ? `${prometheus.url}, with the rules loaded (alerts: ${prometheus.url}/alerts)`
+      : 'not on the PATH. Debian, Ubuntu: apt install prometheus; macOS: brew install prometheus'
+  }
+For Grafana: the dashboards of infra/grafana/dashboards, on the data sources
+  prometheus ${prometheus?.url ?? '(a Prometheus that scrapes the above)'}
+  postgres   ${services.database}`);
 }
 
 function runFileOf({ apps, services, receiver }: Everything): RunFile {

@@ -7,7 +7,8 @@ import { holdTestServices } from './test-services.ts';
 
 const help = `npm test [-- [--only unit|int|e2e] [<Jest arguments>]]
 
-Without arguments: all checks (generated code, schemas, formatting, lint, imports, types), then all tests.
+Without arguments: all checks (generated code, schemas, formatting, lint, imports, types), then all tests,
+then rules and dashboards with a real Prometheus where one is installed.
 With --only or with Jest arguments (a path pattern, -t <name>): only those tests. Real services run for the tests
 in an instance of their own, "test": with fresh data and stopped at the end, unless they run already
 (npm run stack -- up --instance test), then they are used and left running.
@@ -38,6 +39,9 @@ const checks: { title: string; command: string; args: string[] }[] = [
   { title: 'types', command: bin('tsc'), args: ['--noEmit', '-p', 'tsconfig.json'] },
 ];
 
+// Where it is not installed this says so; `npm run test:prometheus` fails then.
+const prometheusCommand = ['e2e/prometheus-command.ts', '--where-found'];
+
 /** The `test` command. The answer is the exit code. */
 export async function test(argv: string[], signal: AbortSignal): Promise<number> {
   const { only, jestArgs } = readArgs(argv);
@@ -45,16 +49,22 @@ export async function test(argv: string[], signal: AbortSignal): Promise<number>
     console.log(help);
     return 0;
   }
+  const isWhole = only === undefined && jestArgs.length === 0;
   let failedChecks = 0;
-  if (only === undefined && jestArgs.length === 0) {
+  if (isWhole) {
     for (const { title, command, args } of checks) {
       const ok = await headed(title, signal, async () => (await runChild(command, args, signal)) === 0);
       if (!ok) failedChecks++;
     }
   }
-  const counts = await withServices(only !== 'unit', signal, () =>
-    headed('tests', signal, () => runJest([...selection(only), ...jestArgs], signal)),
-  );
+  const counts = await withServices(only !== 'unit', signal, async () => {
+    const ofTests = await headed('tests', signal, () => runJest([...selection(only), ...jestArgs], signal));
+    if (!isWhole) return ofTests;
+    const ok = await headed('rules and dashboards with Prometheus', signal, async () => {
+      return (await runChild(process.execPath, prometheusCommand, signal)) === 0;
+    });
+    return ok ? ofTests : addFailures(ofTests, 1);
+  });
   const all = addFailures(counts, failedChecks);
   if (all.total === 0) console.error('\nNo test was run.');
   console.log(`\n${closingLine(all)}`);

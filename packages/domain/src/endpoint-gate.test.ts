@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { EndpointGate, type GateOptions, type Pass } from './endpoint-gate.js';
-import type { Deferral, GateLimits, GateWaiter } from './endpoint-lane.js';
+import { EndpointGate, type GateOptions } from './endpoint-gate.js';
+import type { Deferral, GateLimits, GateWaiter, Pass } from './endpoint-lane.js';
 
 const OPTIONS: GateOptions = {
   maxInFlight: 1_000,

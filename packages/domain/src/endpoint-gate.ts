@@ -1,5 +1,5 @@
 import type { CircuitOptions, CircuitState } from './circuit-breaker.js';
-import { EndpointLane, type GateLimits, type GateWaiter, type LanePass } from './endpoint-lane.js';
+import { EndpointLane, type GateLimits, type GateWaiter, type LanePass, type Pass } from './endpoint-lane.js';
 
 /** Bounds of an {@link EndpointGate}. */
 export interface GateOptions {
@@ -10,12 +10,6 @@ export interface GateOptions {
   /** The same at a webhook with a rate limit, ms: its clock is known, and a deferral is never shorter than a tier. */
   maxRateWaitMs: number;
   circuit: CircuitOptions;
-}
-
-/** A place at a webhook, to be given back once. */
-export interface Pass {
-  /** `failure`: what counts towards opening the circuit. `none`: nothing was sent, or it says nothing about the receiver. */
-  leave(result: 'success' | 'failure' | 'none', nowMs: number): void;
 }
 
 // How soon a queue that has become too slow is noticed when nobody comes or leaves.

@@ -1,5 +1,4 @@
 import { CircuitBreaker, type CircuitOptions } from './circuit-breaker.js';
-import type { Pass } from './endpoint-gate.js';
 import { RateLimit } from './rate-limit.js';
 
 /** What a webhook allows. */
@@ -15,6 +14,12 @@ export interface Deferral {
   reason: 'busy' | 'rate_limited' | 'circuit_open';
   /** How long it would have had to wait, as far as that can be known, ms. */
   expectedWaitMs: number;
+}
+
+/** A place at a webhook, to be given back once. */
+export interface Pass {
+  /** `failure`: what counts towards opening the circuit. `none`: nothing was sent, or it says nothing about the receiver. */
+  leave(result: 'success' | 'failure' | 'none', nowMs: number): void;
 }
 
 /** Somebody who waits. */

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createDatabase, type TestDatabase } from '@dits/testkit';
-import { databaseBytes, openDatabase, poolUse } from './database.js';
+import { databaseBytes, poolUse } from './database-use.js';
+import { openDatabase } from './database.js';
 import { migrateDatabase, readSchemaVersion } from './migrate.js';
 
 const warnings: string[] = [];

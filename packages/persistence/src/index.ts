@@ -1,5 +1,6 @@
-export { databaseBytes, openDatabase, poolUse } from './database.js';
+export { openDatabase } from './database.js';
 export type { Database, DatabaseLog, DatabaseOptions } from './database.js';
+export { databaseBytes, poolUse } from './database-use.js';
 export { migrateDatabase, readSchemaVersion } from './migrate.js';
 export { SchemaBehindError, assertSchemaCurrent, schemaVersion } from './schema-version.js';
 export type { SchemaVersion } from './schema-version.js';
