@@ -45,10 +45,7 @@ export function standardHmac(message: {
   body: Uint8Array;
 }): string {
   const { secret, id, timestamp, body } = message;
-  return hmac(standardKey(secret))
-    .update(`${id}.${timestamp}.`)
-    .update(body)
-    .digest('base64');
+  return hmac(standardKey(secret)).update(`${id}.${timestamp}.`).update(body).digest('base64');
 }
 
 /** `id.timestamp.body`, which the Standard Webhooks scheme signs. */

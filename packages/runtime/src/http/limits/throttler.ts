@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import type * as Throttler from '@nestjs/throttler';
 import '@nestjs/common';
 import '@nestjs/core';
 
@@ -8,4 +9,4 @@ import '@nestjs/core';
  */
 export const { normalizeIp, ThrottlerGuard, ThrottlerModule } = createRequire(import.meta.url)(
   '@nestjs/throttler',
-) as typeof import('@nestjs/throttler');
+) as typeof Throttler;
