@@ -28,7 +28,14 @@ beforeAll(async () => {
   receiver = await startReceiver({
     respond: ({ headers }) => ({ status: Number(headers['x-dits-attempt']) <= FAILING_ATTEMPTS ? 503 : 200 }),
   });
-  platform = await startPlatform({ retryTiers: '2s,3s,4s', env: { all: { DITS_LOG_LEVEL: 'warn' } } });
+  platform = await startPlatform({
+    retryTiers: '2s,3s,4s',
+    env: {
+      all: { DITS_LOG_LEVEL: 'warn' },
+      // A receiver that fails every first attempt would open every circuit; here as many as possible are to be on their way.
+      dispatcher: { DITS_CIRCUIT_FAILURES: '0' },
+    },
+  });
   database = new pg.Client({ connectionString: platform.databaseUrl });
   await database.connect();
 });
