@@ -25,6 +25,7 @@ describe('the fields of a new webhook', () => {
       fields: {
         ...SEED,
         headers: {},
+        ed25519: false,
         retry_statuses: [],
         max_concurrency: null,
         rate_limit_per_second: null,
