@@ -17,6 +17,7 @@ import type { DispatcherConfig } from './config.js';
 import { DeliveryGate } from './delivery-gate.js';
 import { followRedeliveries } from './follow-redeliveries.js';
 import { LoopClock } from './loop-clock.js';
+import { RecentRecords } from './recent-records.js';
 import { createMetrics } from './metrics.js';
 import { OpenedSecrets } from './opened-secrets.js';
 
@@ -54,6 +55,7 @@ export class AppModule {
       secretsOf: (webhook, nowMs) => secrets.of(webhook, nowMs),
       headersOf: (webhook) => secrets.headersOf(webhook),
       gate,
+      recent: new RecentRecords(),
       send: (request) => sender.send(request),
       sendAll: (records) => producer.sendAll(records),
       poison: new PoisonSink({

@@ -16,10 +16,11 @@ import {
 } from '@dits/contracts';
 import { parseTiers, type SendFailureKind, type SendResponse, type SendResult } from '@dits/domain';
 import { EgressProxyFault, type SendRequest } from '@dits/http-delivery';
-import type { DecodedRecord, IncomingRecord, OutgoingRecord } from '@dits/kafka';
+import { replayHeaders, type DecodedRecord, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
 import { verifyHubSignature } from '@dits/signing';
 import { aDelivery, aWebhook } from '@dits/testkit';
 import { attemptDelivery, type AttemptDeps } from './attempt-delivery.js';
+import { RecentRecords } from './recent-records.js';
 import { aGate } from './testing/a-gate.js';
 
 const NOW_MS = Date.parse('2026-11-25T09:12:14.500Z');
@@ -113,6 +114,7 @@ function aStage(o: {
     secretsOf: () => ['a secret'],
     headersOf: () => ({}),
     gate: aGate({ maxInFlight: 10 }),
+    recent: new RecentRecords(),
     async send(request) {
       sent.push(request);
       return results.shift()!;
@@ -125,7 +127,7 @@ function aStage(o: {
     tiers: parseTiers('15s,1m'),
     timeoutMs: 10_000,
     userAgent: 'Dits-Webhooks/0.0.0',
-    metrics: { attempted() {}, deferred() {}, cancelled() {}, replaced() {}, failed() {} },
+    metrics: { attempted() {}, deferred() {}, cancelled() {}, replaced() {}, repeated() {}, failed() {} },
     log: quiet,
     now: () => NOW_MS,
     random: () => 0.5,
@@ -530,6 +532,39 @@ describe('attemptDelivery', () => {
       await attempt(record);
       expect(sent).toHaveLength(1);
       expect(asks).toEqual([asked]);
+    });
+  });
+
+  describe('a copy of a record that is done', () => {
+    it('is passed over, whatever came of the first', async () => {
+      const { attempt, sent, produced } = aStage({ webhook, results: [answer(404), answer(200)] });
+      await attempt(recordOf(delivery));
+      await attempt(recordOf(delivery));
+      expect([sent.length, produced.length]).toEqual([1, 1]);
+    });
+
+    it.each([
+      ['its next attempt', { attempt: 2 }, {}],
+      ['the same attempt after a deferral', { deferrals: 1 }, {}],
+      ['a redelivery', { redelivered_at_ms: NOW_MS }, {}],
+      ['a dead letter that was put back', {}, replayHeaders({}, { letterId: 'a-letter', number: 1 })],
+    ])('is not %s', async (_, change, headers) => {
+      const { attempt, sent } = aStage({ webhook, results: [answer(404), answer(200)] });
+      await attempt(recordOf(delivery));
+      await attempt({ ...recordOf({ ...delivery, ...change }), headers });
+      expect(sent).toHaveLength(2);
+    });
+
+    it('is attempted when the first was not written down', async () => {
+      let fault: Error | undefined = new KafkaFault('not produced');
+      const sendAll = async () => {
+        if (fault) throw fault;
+      };
+      const { attempt, sent } = aStage({ webhook, results: [answer(200), answer(200)], deps: { sendAll } });
+      await expect(attempt(recordOf(delivery))).rejects.toBe(fault);
+      fault = undefined;
+      await attempt(recordOf(delivery));
+      expect(sent).toHaveLength(2);
     });
   });
 

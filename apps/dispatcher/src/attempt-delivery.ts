@@ -15,6 +15,7 @@ import type { DeliveryGate } from './delivery-gate.js';
 import { attemptedEntry, cancelledEntry, deadLetteredEntry, deferredEntry } from './log-entries.js';
 import { maskedHeaders, maskedResult } from './masked.js';
 import type { AttemptMetrics } from './metrics.js';
+import type { RecentRecords } from './recent-records.js';
 import { requestHeaders } from './request-headers.js';
 
 /** What the stage needs. */
@@ -33,6 +34,8 @@ export interface AttemptDeps {
   /** The headers that the webhook's owner has put on each request, by name. */
   headersOf: (webhook: WebhookSnapshot) => Readonly<Record<string, string>>;
   gate: DeliveryGate;
+  /** What this process is done with. */
+  recent: RecentRecords;
   send: (request: SendRequest) => Promise<SendResult>;
   /** Resolves when all are durable. */
   sendAll: (records: OutgoingRecord[]) => Promise<void>;
@@ -64,7 +67,7 @@ const unwritten = new WeakMap<IncomingRecord, AttemptEnd>();
  * Makes the attempt that a record of `dits.deliveries` asks for, and the immediate retry where one follows; or puts the
  * delivery off when its webhook is too busy, or its circuit open.
  *
- * Resolves when the log entry and the next step are durable: only then may the offset move. Rejects on a fault of
+ * A copy of a record that this process is done with is passed over. Resolves when the log entry and the next step are durable: only then may the offset move. Rejects on a fault of
  * ours; then the same record comes again, and a POST that was made is not made a second time.
  */
 export async function attemptDelivery(
@@ -80,6 +83,8 @@ export async function attemptDelivery(
     return deps.poison.put(record, error);
   }
 
+  if (deps.recent.has(delivery, record)) return passOver(delivery, deps);
+
   let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, signal));
   for (;;) {
     try {
@@ -90,9 +95,14 @@ export async function attemptDelivery(
       throw fault;
     }
     unwritten.delete(record);
-    if (!end.again) return;
+    if (!end.again) return deps.recent.add(delivery, record);
     end = await attempt(end.again, record, deps, signal);
   }
+}
+
+function passOver(delivery: Delivery, { metrics, log }: AttemptDeps): void {
+  metrics.repeated();
+  log.info(idsOf(delivery), 'delivery.repeated');
 }
 
 async function readDelivery(record: IncomingRecord, { codec }: AttemptDeps): Promise<Delivery> {

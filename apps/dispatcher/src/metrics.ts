@@ -11,6 +11,8 @@ export interface AttemptMetrics {
   cancelled(reason: 'webhook_deleted' | 'webhook_inactive'): void;
   /** A waiting attempt was dropped for a redelivery's. */
   replaced(): void;
+  /** A copy of a record that was done was passed over. */
+  repeated(): void;
   failed(reason: string): void;
 }
 
@@ -52,6 +54,10 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
   const replaced = counter({
     name: 'dits_deliveries_replaced_total',
     help: 'Waiting attempts that were dropped because the delivery was asked for again.',
+  });
+  const repeated = counter({
+    name: 'dits_deliveries_repeated_total',
+    help: 'Copies of handled records that were passed over: a dispatcher or retrier died before it had committed them.',
   });
   const deadLetters = counter({
     name: 'dits_dead_letters_total',
@@ -96,6 +102,7 @@ export function createMetrics(gate: DeliveryGate): AttemptMetrics {
     deferred: (reason) => deferred.inc({ reason }),
     cancelled: (reason) => cancelled.inc({ reason }),
     replaced: () => replaced.inc(),
+    repeated: () => repeated.inc(),
     failed: (reason) => deadLetters.inc({ stage: 'dispatcher', reason }),
   };
 }
