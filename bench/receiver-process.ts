@@ -1,6 +1,5 @@
 /**
- * Receivers in a process of their own, each at an address of its own in 127.0.0.0/8: they answer at once, late or never,
- * and the time at which each event arrived first is kept.
+ * Receivers in a process of their own, each at a port of its own: they answer at once, late or never, and the time at which each event arrived first is kept.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -23,7 +22,7 @@ const arrivals = new Map<string, { receiver: number; firstAtMs: number; times: n
 function listen(behaviour: Behaviour, receiver: number): Promise<string> {
   const server = createServer((request, response) => take(request, response, behaviour, receiver));
   server.keepAliveTimeout = 60_000;
-  const host = `127.0.${1 + Math.floor(receiver / 250)}.${1 + (receiver % 250)}`;
+  const host = '127.0.0.1';
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     server.listen(0, host, () => {
