@@ -133,6 +133,24 @@ describe('deferrals', () => {
     expect(gate.waiting).toBe(8);
   });
 
+  it('does not take a webhook for slow while all are: then it is this process that is busy', () => {
+    const { gate, ask, end, pass, deferred, passes } = bound(aGate());
+    let asked = 0;
+    // 20 webhooks with long queues; each request takes 300 ms, because all of them come at once.
+    for (let round = 0; round < 30; round++) {
+      while (gate.waiting < 4_000) ask(`${asked}`, `webhook${asked++ % 20}`);
+      pass(300);
+      for (const name of [...passes.keys()]) end(name);
+    }
+    const before = deferred.size;
+    for (let round = 0; round < 30; round++) {
+      while (gate.waiting < 4_000) ask(`${asked}`, `webhook${asked++ % 20}`);
+      pass(300);
+      for (const name of [...passes.keys()]) end(name);
+    }
+    expect(deferred.size).toBe(before);
+  });
+
   it('defers all who wait when the circuit opens, and whoever comes while it is open', () => {
     const { askMany, ask, end, deferred, now, gate } = bound(aGate());
     askMany(20, 'a');

@@ -12,6 +12,8 @@ export interface GateOptions {
   circuit: CircuitOptions;
 }
 
+// Weight of the newest request in the mean of all.
+const NEWEST_OF_ALL = 0.02;
 // How soon a queue that has become too slow is noticed when nobody comes or leaves.
 const LOOK_EVERY_MS = 250;
 // Of a webhook that fails and is not called: long enough to remember it between two deliveries of a tier or two.
@@ -47,6 +49,9 @@ export class EndpointGate {
   private total = 0;
   private totalWaiting = 0;
   private sweptAtMs = 0;
+
+  /** Of requests to all webhooks that succeeded, newest weighing most. */
+  private readonly all = { meanMs: 0 };
 
   constructor(private readonly options: GateOptions) {}
 
@@ -87,7 +92,7 @@ export class EndpointGate {
   request(webhookId: string, limits: () => GateLimits, waiter: GateWaiter, nowMs: number): void {
     let lane = this.lanes.get(webhookId);
     if (!lane) {
-      lane = new EndpointLane(webhookId, this.options, limits, nowMs);
+      lane = new EndpointLane(webhookId, { ...this.options, all: this.all }, limits, nowMs);
       this.lanes.set(webhookId, lane);
     }
     lane.limits = limits;
@@ -164,6 +169,9 @@ export class EndpointGate {
         left = true;
         this.total -= 1;
         lane.end(begun, result, nowMs);
+        if (result === 'success') {
+          this.all.meanMs += NEWEST_OF_ALL * (nowMs - begun.startedAtMs - this.all.meanMs);
+        }
         this.update(lane, nowMs);
         this.admit(nowMs);
         if (lane.waiting.size > 0) this.review(lane, nowMs);

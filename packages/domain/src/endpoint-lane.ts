@@ -35,6 +35,8 @@ export interface LanePass {
 }
 
 interface LaneBounds {
+  /** Mean duration of the requests to all webhooks that succeeded lately. */
+  all: { readonly meanMs: number };
   maxWaitMs: number;
   maxRateWaitMs: number;
   circuit: CircuitOptions;
@@ -43,6 +45,9 @@ interface LaneBounds {
 // A receiver that answers within it is never deferred: 16 at a time are 160 a second and more, and when its queue moves slower it is
 // we who are slow.
 const FAST_MS = 100;
+// And one that takes no more than four times as long as all take now, unless that is a second: then it is we who are slow, to all alike.
+const SLOWER_THAN_ALL = 4;
+const SURELY_SLOW_MS = 1_000;
 // A request that takes longer holds its place for long, and others have it not.
 const SLOW_MS = 500;
 // Weight of the newest request in the mean.
@@ -153,9 +158,15 @@ export class EndpointLane {
       const before = nowMs - this.deferred.sinceMs > TOGETHER_MS ? 0 : this.deferred.count;
       return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
     }
-    if (this.inFlight < maxConcurrency || requestMs < FAST_MS) return null;
+    if (this.inFlight < maxConcurrency || !this.isToBlame(requestMs)) return null;
     const busyMs = (place / maxConcurrency) * requestMs;
     return busyMs > this.bounds.maxWaitMs ? { reason: 'busy', expectedWaitMs: busyMs } : null;
+  }
+
+  /** Whether a queue is slow because of the receiver, and not of us. */
+  private isToBlame(requestMs: number): boolean {
+    if (requestMs < FAST_MS) return false;
+    return requestMs >= SURELY_SLOW_MS || requestMs >= SLOWER_THAN_ALL * this.bounds.all.meanMs;
   }
 
   private rateLimit(nowMs: number): RateLimit | null {
