@@ -8,6 +8,7 @@ import type { IncomingRecord } from '../records.js';
 import { AssignedPartition, partitionKey } from './assigned-partition.js';
 import { Committer } from './committer.js';
 import type { ConsumerHealth } from './consumer-options.js';
+import { HeldCaps, type CapOptions } from './held-caps.js';
 import { GroupMember, type Assignment, type FetchedBatch, type GroupMemberUser } from './group-member.js';
 import { recordBytes, toIncomingRecord } from './incoming-record.js';
 import type { TakenOffset } from './offset-tracker.js';
@@ -21,15 +22,11 @@ export interface HeldRecord {
   readonly taken: TakenOffset | null;
 }
 
-export interface IntakeOptions {
+export interface IntakeOptions extends CapOptions {
   kafka: KafkaConnection;
   log: Log;
   groupId: (attempt: number) => string;
   topics: string[];
-  maxHeldRecords: number;
-  maxHeldBytes: number;
-  /** Whether the caps are shared by all partitions, or divided among them so that none can starve another. */
-  caps: 'shared' | 'divided';
   lookbackRecords: number;
   minFetchBytes: number;
   /** Without commits every first assignment starts from the beginning, and a later one where we were. */
@@ -58,13 +55,12 @@ export class Intake implements GroupMemberUser {
   private joins = 0;
   private inGroup = false;
   private taking = true;
-  private held = 0;
-  private heldBytes = 0;
-  private full = false;
+  private readonly caps: HeldCaps;
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: IntakeOptions) {
     const { kafka, log, groupId, topics, minFetchBytes, now } = options;
+    this.caps = new HeldCaps(options, () => this.partitions.size);
     this.faults = new Faults(now);
     // Until the first join.
     this.faults.set('group');
@@ -115,11 +111,10 @@ export class Intake implements GroupMemberUser {
 
   /** The record is no longer held. */
   release({ partition, bytes }: HeldRecord): void {
-    this.held--;
-    this.heldBytes -= bytes;
-    partition.held--;
-    partition.heldBytes -= bytes;
-    this.makeRoom(partition);
+    this.caps.release(partition, bytes);
+    if (!this.caps.reopen(partition)) return;
+    for (const each of this.caps.alike(partition, this.partitions.values()))
+      if (each.begun && !each.over && this.taking) this.resume(each);
   }
 
   /** How far each partition is completed: everything below `offset`. */
@@ -134,8 +129,8 @@ export class Intake implements GroupMemberUser {
     return {
       joined: this.inGroup && partitions.every((partition) => partition.begun),
       faultSinceMs: this.faults.sinceMs,
-      held: this.held,
-      heldBytes: this.heldBytes,
+      held: this.caps.held,
+      heldBytes: this.caps.heldBytes,
       partitions: partitions.map(({ topic, partition, position, committed, unfinishedSinceMs }) => ({
         topic,
         partition,
@@ -181,17 +176,17 @@ export class Intake implements GroupMemberUser {
 
   onBatch(batch: FetchedBatch): void {
     const partition = this.partitions.get(partitionKey(batch.topic, batch.partition));
-    if (!partition?.begun || !this.taking || partition.full || this.full) return;
+    if (!partition?.begun || !this.taking || this.caps.isFull(partition)) return;
     if (!this.continues(partition, batch)) return;
     const taken: HeldRecord[] = [];
     for (const message of batch.messages) {
       const bytes = recordBytes(message);
-      if (!this.hasRoom(partition, bytes)) break;
+      if (!this.caps.hasRoom(partition, bytes)) break;
       const offset = BigInt(message.offset);
       const token = partition.take(offset, Number(message.timestamp));
       const record = toIncomingRecord(batch, message, { lookback: token === null && this.options.commits });
       taken.push({ record, partition, bytes, taken: token });
-      this.hold(partition, bytes);
+      this.caps.hold(partition, bytes);
     }
     // Offsets without records at the end of the fetch belong to it.
     if (taken.length === batch.messages.length) partition.skipTo(batch.lastOffset + 1n);
@@ -294,7 +289,7 @@ export class Intake implements GroupMemberUser {
   private begun(partition: AssignedPartition): void {
     partition.begun = true;
     this.member.seek(partition.topic, partition.partition, partition.position);
-    if (!partition.full && !this.full && this.taking) this.resume(partition);
+    if (!this.caps.isFull(partition) && this.taking) this.resume(partition);
   }
 
   /** A new one in the place of one that is over. */
@@ -326,49 +321,9 @@ export class Intake implements GroupMemberUser {
     this.options.onOver(partition);
   }
 
-  private hold(partition: AssignedPartition, bytes: number): void {
-    this.held++;
-    this.heldBytes += bytes;
-    partition.held++;
-    partition.heldBytes += bytes;
-  }
-
-  private hasRoom(partition: AssignedPartition, bytes: number): boolean {
-    const [held, heldBytes, share] = this.heldIn(partition);
-    // A record larger than the cap must pass too, alone.
-    if (held === 0) return true;
-    return held < this.maxRecords(share) && heldBytes + bytes <= this.options.maxHeldBytes / share;
-  }
-
-  private heldIn(partition: AssignedPartition): [held: number, heldBytes: number, share: number] {
-    return this.options.caps === 'shared'
-      ? [this.held, this.heldBytes, 1]
-      : [partition.held, partition.heldBytes, Math.max(1, this.partitions.size)];
-  }
-
-  private maxRecords(share: number): number {
-    return Math.max(1, Math.floor(this.options.maxHeldRecords / share));
-  }
-
   private stopFetching(partition: AssignedPartition): void {
-    if (this.options.caps === 'shared') {
-      this.full = true;
-      for (const each of this.partitions.values()) this.pause(each);
-    } else {
-      partition.full = true;
-      this.pause(partition);
-    }
-  }
-
-  /** Fetches again once half is free: kafkajs needs a moment to resume, and the rest bridges it. */
-  private makeRoom(partition: AssignedPartition): void {
-    if (!this.full && !partition.full) return;
-    const [held, heldBytes, share] = this.heldIn(partition);
-    if (held > this.maxRecords(share) / 2 || heldBytes > this.options.maxHeldBytes / share / 2) return;
-    this.full = false;
-    partition.full = false;
-    const waiting = this.options.caps === 'shared' ? this.partitions.values() : [partition];
-    for (const each of waiting) if (each.begun && !each.over && this.taking) this.resume(each);
+    this.caps.fill(partition);
+    for (const each of this.caps.alike(partition, this.partitions.values())) this.pause(each);
   }
 
   private pause({ topic, partition }: AssignedPartition): void {
