@@ -19,7 +19,6 @@ export class RecordController {
   @EventPattern([topicNames().events, topicNames().deliveryLog], {
     mode: 'batch',
     groupId: 'dits-recorder',
-    maxBatchRecords: 1_000,
     // The history may be a fifth of a second behind; fetches and statements for single records would cost several times as much.
     minFetchBytes: 64 * 1024,
   } satisfies StageOptions)
