@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
-import { holdTestServices, onStopRequest } from '@dits/local';
+import { holdTestServices } from '@dits/local';
 import { conformanceTable } from './conformance-table.ts';
 import { checkConformance } from './conformance.ts';
 import { startPlatform } from './platform.ts';
+import { runCommand } from './run-command.ts';
 
 const help = `npm run conformance [-- --json]
 
@@ -14,21 +15,7 @@ instance "test", as npm test does, and stops what it has started.`;
 const { values } = parseArgs({
   options: { help: { type: 'boolean', short: 'h' }, json: { type: 'boolean' } },
 });
-const stop = new AbortController();
-onStopRequest(() => stop.abort());
-
-if (values.help) {
-  console.log(help);
-} else {
-  try {
-    process.exitCode = await conformance(stop.signal);
-  } catch (error) {
-    if (!stop.signal.aborted) console.error(`\n${(error as Error).message}`);
-    process.exitCode = 1;
-  }
-}
-// The channel to the process that started us would keep us waiting.
-if (process.connected) process.disconnect();
+await runCommand({ help, isHelpWanted: values.help ?? false }, conformance);
 
 async function conformance(signal: AbortSignal): Promise<number> {
   const onProgress = (line: string) => console.error(`  ${line}`);

@@ -1,18 +1,13 @@
 import { spawnSync } from 'node:child_process';
 import { globSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import {
-  holdTestServices,
-  missingOfPrometheus,
-  onStopRequest,
-  repositoryRoot,
-  startPrometheus,
-} from '@dits/local';
+import { holdTestServices, missingOfPrometheus, repositoryRoot, startPrometheus } from '@dits/local';
 import { startReceiver } from '@dits/testkit';
 import pg from 'pg';
 import { panelChecks, ruleChecks, untilGood } from './check-monitoring.ts';
 import { RULE_TESTS } from './monitoring-files.ts';
 import { startPlatform, type Platform } from './platform.ts';
+import { runCommand } from './run-command.ts';
 
 const help = `npm run test:prometheus [-- --where-found]
 
@@ -31,21 +26,7 @@ const PATIENCE_MS = 90_000;
 const { values } = parseArgs({
   options: { help: { type: 'boolean', short: 'h' }, 'where-found': { type: 'boolean' } },
 });
-const stop = new AbortController();
-onStopRequest(() => stop.abort());
-
-if (values.help) {
-  console.log(help);
-} else {
-  try {
-    process.exitCode = await checkAll(stop.signal);
-  } catch (error) {
-    if (!stop.signal.aborted) console.error(`\n${(error as Error).message}`);
-    process.exitCode = 1;
-  }
-}
-// The channel to the process that started us would keep us waiting.
-if (process.connected) process.disconnect();
+await runCommand({ help, isHelpWanted: values.help ?? false }, checkAll);
 
 async function checkAll(signal: AbortSignal): Promise<number> {
   const missing = missingOfPrometheus();
