@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   applyTopics,
   createCodec,
@@ -18,7 +17,7 @@ import {
   readConfig,
   type Runtime,
 } from '@dits/runtime';
-import { createDatabase, services, uniquePrefix } from '@dits/testkit';
+import { createDatabase, services, uniquePrefix, until as untilSeen } from '@dits/testkit';
 import { topicNames, type TopicNames } from '@dits/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
@@ -158,11 +157,5 @@ export async function startApi(env: Record<string, string> = {}): Promise<TestAp
   };
 }
 
-/** Polls until `look` gives something. */
-export async function until<T>(look: () => T | undefined | null | false): Promise<T> {
-  for (;;) {
-    const found = look();
-    if (found) return found;
-    await pause(10);
-  }
-}
+/** Looks until there is something to see, at most as long as a test may take. */
+export const until = <T>(look: () => T | Promise<T>) => untilSeen('what the test waits for', look, 60_000);

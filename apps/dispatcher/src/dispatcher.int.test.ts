@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { connect, type AddressInfo } from 'node:net';
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   bundledSchemas,
   EventCatalogue,
@@ -33,7 +32,15 @@ import {
   type HealthRegistry,
 } from '@dits/runtime';
 import { generateSecret, SecretBox, verifyHubSignature, verifyStandard } from '@dits/signing';
-import { aDelivery, aWebhook, services, startReceiver, uniquePrefix, type Receiver } from '@dits/testkit';
+import {
+  aDelivery,
+  aWebhook,
+  type Receiver,
+  services,
+  startReceiver,
+  uniquePrefix,
+  until,
+} from '@dits/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -175,7 +182,7 @@ describe('the dispatcher', () => {
         ({ decoded }) =>
           decoded && 'delivery_id' in decoded.record && decoded.record.delivery_id === delivery_id,
       );
-    await until(() => about().length >= count, `${count} records about ${delivery_id}`);
+    await until(`${count} records about ${delivery_id}`, () => about().length >= count);
     return about();
   }
 
@@ -281,7 +288,7 @@ describe('the dispatcher', () => {
     await deliver(webhook);
     await receiver.waitFor(1);
     const letter = () => written.find((record) => record.value?.equals(value));
-    await until(() => letter() !== undefined, 'the dead letter');
+    await until('the dead letter', () => letter() !== undefined);
     expect(letter()!.headers).toMatchObject({
       traceparent: Buffer.from('00-a-b-01'),
       'dits-dead-letter-stage': Buffer.from('dispatcher'),
@@ -341,7 +348,7 @@ describe('the dispatcher', () => {
     const isReady = async (): Promise<boolean> => (await health.report()).checks['egress proxy']!.ok;
     const receiver = await aReceiver();
     const delivery = await deliver(await register(receiver.url));
-    await until(async () => !(await isReady()), 'not ready');
+    await until('not ready', async () => !(await isReady()));
     isWorking = true;
     const [entry] = await writtenAbout(delivery, 1);
     expect(entry!.decoded).toMatchObject({
@@ -354,11 +361,3 @@ describe('the dispatcher', () => {
     proxy.close();
   });
 });
-
-async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
-  const deadlineMs = performance.now() + 20_000;
-  while (!(await holds())) {
-    if (performance.now() > deadlineMs) throw new Error(`not seen within 20 s: ${what}`);
-    await pause(20);
-  }
-}

@@ -15,7 +15,7 @@ import {
 import { migrateDatabase, openDatabase, TokenStore, type Database } from '@dits/persistence';
 import { createLogger } from '@dits/runtime';
 import { generateToken, hashToken } from '@dits/signing';
-import { createDatabase, services, uniquePrefix, type TestDatabase } from '@dits/testkit';
+import { createDatabase, services, type TestDatabase, uniquePrefix, until } from '@dits/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 
 // A start takes a second of one core, and the cores may be busy.
@@ -129,10 +129,6 @@ function post(gateway: Gateway, body: unknown, token: string): Promise<Response>
   });
 }
 
-async function until(isTrue: () => boolean | Promise<boolean>): Promise<void> {
-  while (!(await isTrue())) await new Promise((resolve) => setTimeout(resolve, 20));
-}
-
 async function isReady(gateway: Gateway): Promise<boolean> {
   return (await fetch(`${gateway.admin}/readyz`)).status === 200;
 }
@@ -140,7 +136,7 @@ async function isReady(gateway: Gateway): Promise<boolean> {
 describe('the gateway with real services', () => {
   it('makes accepted events durable, keyed by repository, at their accept time, readable by the schema', async () => {
     const gateway = await startGateway();
-    await until(() => isReady(gateway));
+    await until('ready', () => isReady(gateway));
     const token = await aToken();
 
     const before = Date.now();
@@ -160,7 +156,7 @@ describe('the gateway with real services', () => {
     const eventIds = (await Promise.all(ids)).flatMap((body) => body.event_ids);
     expect(new Set(eventIds).size).toBe(1001);
 
-    await until(() => records.length >= 1001);
+    await until('all records', () => records.length >= 1001);
     const codec = createCodec({ registryUrl: services().registry, catalogue, topics, log });
     const decoded = await Promise.all(records.map(({ value }) => codec.decodeEvent(value)));
     expect(decoded.map(({ event }) => event.event_id).sort()).toEqual(eventIds.toSorted());
@@ -175,7 +171,7 @@ describe('the gateway with real services', () => {
 
   it('knows tokens and their limits from the database', async () => {
     const gateway = await startGateway();
-    await until(() => isReady(gateway));
+    await until('ready', () => isReady(gateway));
     const statusWith = async (token: string): Promise<number> => (await post(gateway, push, token)).status;
     const { id } = push.repository as { id: number };
     expect(await statusWith(await aToken({ repositoryIds: [id] }))).toBe(202);
@@ -187,20 +183,20 @@ describe('the gateway with real services', () => {
 
   it('takes a revoked token no longer on every gateway', async () => {
     const gateways = await Promise.all([startGateway(), startGateway()]);
-    await until(async () => (await Promise.all(gateways.map(isReady))).every(Boolean));
+    await until('both ready', async () => (await Promise.all(gateways.map(isReady))).every(Boolean));
     const token = await aToken();
     for (const gateway of gateways) expect((await post(gateway, push, token)).status).toBe(202);
     const store = new TokenStore(database);
     const { hash } = hashToken(token, [{ id: 'default', key: tokenKey }])[0];
     expect(await store.revoke((await store.findByHash([hash]))!.id, new Date())).toBe(true);
     for (const gateway of gateways)
-      await until(async () => (await post(gateway, push, token)).status === 401);
+      await until('refused', async () => (await post(gateway, push, token)).status === 401);
     expect(await Promise.all(gateways.map((gateway) => gateway.stop()))).toEqual([0, 0]);
   });
 
   it('keeps a token to its own rate of events', async () => {
     const gateway = await startGateway();
-    await until(() => isReady(gateway));
+    await until('ready', () => isReady(gateway));
     const token = await aToken({ eventsPerSecond: 1 });
     expect(
       (
@@ -235,7 +231,7 @@ describe('the gateway with real services', () => {
       DITS_JWT_AUDIENCE: 'dits',
       DITS_JWT_JWKS_URL: `http://127.0.0.1:${(provider.address() as AddressInfo).port}/jwks`,
     });
-    await until(() => isReady(gateway));
+    await until('ready', () => isReady(gateway));
     const statusWith = async (token: string): Promise<number> => (await post(gateway, push, token)).status;
     const { id } = push.repository as { id: number };
     const scope = 'events:write';

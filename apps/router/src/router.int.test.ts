@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import {
   bundledSchemas,
   EventCatalogue,
@@ -33,7 +32,7 @@ import {
   loadCatalogue,
   NestLog,
 } from '@dits/runtime';
-import { services, uniquePrefix } from '@dits/testkit';
+import { services, uniquePrefix, until } from '@dits/testkit';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -152,12 +151,6 @@ describe('the router', () => {
       value: codec.encode('webhook', snapshot),
     });
     return webhook_id;
-  }
-
-  async function until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
-    for (const limitMs = Date.now() + 20_000; !(await holds()); await pause(10)) {
-      if (Date.now() > limitMs) throw new Error(`not within 20 s: ${what}`);
-    }
   }
 
   const decodedFrom = async <T>(topic: string): Promise<T[]> => {

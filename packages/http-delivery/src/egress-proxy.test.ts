@@ -5,7 +5,7 @@ import { connect, createServer as createTcpServer } from 'node:net';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { parseAllowedDestinations, PUBLIC_DESTINATIONS } from '@dits/domain';
-import { startReceiver, type Receiver } from '@dits/testkit';
+import { type Receiver, startReceiver, until } from '@dits/testkit';
 import { generate } from 'selfsigned';
 import { EgressProxyFault } from './egress-proxy.js';
 import { HttpSender, type HttpSenderOptions } from './http-sender.js';
@@ -299,13 +299,9 @@ describe('a fault of the egress proxy is ours, never the receiver’s:', () => {
       timeoutMs: 5_000,
       signal: stop.signal,
     });
-    await until(() => proxy.asked.length === 1);
+    await until('asked', () => proxy.asked.length === 1);
     stop.abort(new Error('stopping'));
     await expect(sending).rejects.toThrow('stopping');
     expect([sender.connections, sender.egressFaultMs]).toEqual([0, null]);
   });
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}

@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, Socket } from 'node:net';
 import { isIPv6 } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { until } from '@dits/testkit';
 import { parseAllowedDestinations, PUBLIC_DESTINATIONS, type SendResult } from '@dits/domain';
 import type { Resolve } from './guard.js';
 import { HttpSender, type HttpSenderOptions } from './http-sender.js';
@@ -153,7 +154,7 @@ describe('the destination guard', () => {
     expect(await post(sender)).toMatchObject({ kind: 'response', remoteAddress: `${RECEIVER}:${port}` });
     expect(asked).toEqual(['receiver.example']);
     for (const socket of sockets) socket.destroy();
-    await until(() => sender.connections === 0);
+    await until('no connection', () => sender.connections === 0);
     expect(await post(sender)).toMatchObject({ kind: 'forbidden_destination', rule: 'loopback' });
     expect(asked).toHaveLength(2);
     expect(connections).toEqual({ [RECEIVER]: 1, [INSIDE]: 0 });
@@ -199,7 +200,3 @@ describe('the destination guard', () => {
     expect(connections).toEqual({ [RECEIVER]: 0, [INSIDE]: 0 });
   });
 });
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
-}

@@ -6,7 +6,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { parseAllowedDestinations, PUBLIC_DESTINATIONS } from '@dits/domain';
-import { startReceiver } from '@dits/testkit';
+import { startReceiver, until } from '@dits/testkit';
 import type { Receiver } from '@dits/testkit';
 import { generate } from 'selfsigned';
 import { HttpSender } from './http-sender.js';
@@ -396,7 +396,7 @@ describe('connections', () => {
     const sender = aSender();
     await sender.send(aRequest(url));
     first!.end();
-    await until(() => sender.connections === 0);
+    await until('no connection', () => sender.connections === 0);
     const second = await sender.send(aRequest(url));
     expect(second).toMatchObject({ kind: 'response', retriedOnFreshSocket: false });
     expect(Object.keys(second.phasesMs)).toEqual(['connect', 'headers', 'body']);
@@ -467,7 +467,7 @@ describe('breaking off', () => {
     const url = await aTcpServer((socket) => socket.on('data', () => (answer = () => socket.write(OK))));
     const sender = new HttpSender({ destinations });
     const sending = sender.send(aRequest(url));
-    await until(() => answer !== undefined);
+    await until('answered', () => answer !== undefined);
     const closing = sender.close();
     await expect(sender.send(aRequest(url))).rejects.toThrow('closed');
     answer!();
@@ -495,10 +495,6 @@ async function aPortThatAcceptsNothing(): Promise<number> {
     cleanups.push(() => filler.destroy());
   }
   // Linux lets one more than the backlog into the queue and drops further SYNs.
-  await until(() => connected >= 2);
+  await until('connected', () => connected >= 2);
   return port;
-}
-
-async function until(holds: () => boolean): Promise<void> {
-  while (!holds()) await new Promise((resolve) => setTimeout(resolve, 5));
 }

@@ -1,7 +1,8 @@
 import { afterAll, describe, expect, it } from '@jest/globals';
+import { until } from '@dits/testkit';
 import { startBatchConsumer } from './consumer/batch-consumer.js';
 import { GroupProgress } from './group-progress.js';
-import { aTopic, keptLog, produceNumbers, testKafka, until } from './testing/int-support.js';
+import { aTopic, keptLog, produceNumbers, testKafka } from './testing/int-support.js';
 
 describe('GroupProgress.lag', () => {
   const progress = new GroupProgress(testKafka());

@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { services, uniquePrefix } from '@dits/testkit';
-import { makeTopics, readEvents, until } from './testing/int-support.js';
+import { services, uniquePrefix, until } from '@dits/testkit';
+import { makeTopics, readEvents } from './testing/int-support.js';
 
 jest.setTimeout(60_000);
 

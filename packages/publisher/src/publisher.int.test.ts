@@ -1,12 +1,12 @@
 import { afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { bundledSchemas, EventCatalogue } from '@dits/contracts';
-import { services, uniquePrefix } from '@dits/testkit';
+import { services, uniquePrefix, until } from '@dits/testkit';
 import { createPublisher, type PublisherOptions } from './create-publisher.js';
 import { PublishError } from './errors.js';
 import type { EventInput } from './event-input.js';
 import { methodName } from './method-name.js';
 import type { Publisher } from './publisher.js';
-import { Line, makeTopics, readEvents, until, type Arrived } from './testing/int-support.js';
+import { Line, makeTopics, readEvents, type Arrived } from './testing/int-support.js';
 
 jest.setTimeout(60_000);
 

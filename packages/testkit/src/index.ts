@@ -1,5 +1,6 @@
 export { services, readServices, type TestServices } from './services.js';
 export type { RunningServices, RunServices } from './running-services.js';
+export { until } from './until.js';
 export { uniquePrefix } from './unique-prefix.js';
 export { createDatabase, type TestDatabase } from './create-database.js';
 export { startReceiver } from './receiver.js';

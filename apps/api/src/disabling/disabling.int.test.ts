@@ -50,13 +50,11 @@ describe('switching webhooks off', () => {
       },
     );
   }
-  const untilOff = async (webhook: { get: () => Promise<any> }): Promise<any> => {
-    for (;;) {
+  const untilOff = (webhook: { get: () => Promise<any> }): Promise<any> =>
+    until(async () => {
       const json = await webhook.get();
-      if (!json.active) return json;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  };
+      return !json.active && json;
+    });
 
   it('a 410 does it, and tells the webhooks of the same repository that name webhook.disabled', async () => {
     const repositoryId = nextRepositoryId++;

@@ -127,7 +127,7 @@ describe('JobRunner', () => {
     let asked = 0;
     const flushed = async (): Promise<boolean> => {
       asked++;
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await new Promise((resolve) => setImmediate(resolve));
       return false;
     };
     const { seen, runner } = aRunner([progress(1), progress(1)], { deps: { flushed } });

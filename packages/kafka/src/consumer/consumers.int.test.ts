@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { until } from '@dits/testkit';
 import type { IncomingRecord } from '../records.js';
 import {
   Line,
@@ -8,7 +9,6 @@ import {
   numberOf,
   produceNumbers,
   testKafka,
-  until,
   withAdmin,
   withProducer,
 } from '../testing/int-support.js';

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { until } from '@dits/testkit';
 import { KafkaFault } from '@dits/contracts';
 import { startBatchConsumer } from '../consumer/batch-consumer.js';
 import type { RunningConsumer } from '../consumer/consumer-options.js';
-import { Line, aTopic, keptLog, numberOf, testKafka, until } from '../testing/int-support.js';
+import { Line, aTopic, keptLog, numberOf, testKafka } from '../testing/int-support.js';
 import { zstdCodec } from '../zstd-codec.js';
 import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js';
 

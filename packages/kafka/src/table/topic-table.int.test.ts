@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it, jest } from '@jest/globals';
 import { KafkaFault } from '@dits/contracts';
-import { services } from '@dits/testkit';
+import { services, until } from '@dits/testkit';
 import kafkajs from 'kafkajs';
-import { Line, aTopic, keptLog, testKafka, until, withAdmin, withProducer } from '../testing/int-support.js';
+import { Line, aTopic, keptLog, testKafka, withAdmin, withProducer } from '../testing/int-support.js';
 import { startTopicTable, type TopicTable, type TopicTableOptions } from './topic-table.js';
 
 jest.setTimeout(60_000);

@@ -93,19 +93,6 @@ export function numberOf(record: IncomingRecord): number {
   return Number(record.value?.toString());
 }
 
-/** Polls until the condition holds; throws after `ms`, naming what it waited for. */
-export async function until(
-  what: string,
-  holds: () => boolean | Promise<boolean>,
-  ms = 20_000,
-): Promise<void> {
-  const end = Date.now() + ms;
-  while (!(await holds())) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
-
 /** Sum of a consumer's committed offsets. */
 export function committedSum(consumer: RunningConsumer): bigint {
   return consumer.health().partitions.reduce((sum, { committed }) => sum + (committed ?? 0n), 0n);

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, jest } from '@jest/globals';
 import { KafkaFault } from '@dits/contracts';
-import { uniquePrefix } from '@dits/testkit';
+import { uniquePrefix, until } from '@dits/testkit';
 import kafkajs from 'kafkajs';
-import { testKafka, until, withAdmin } from '../testing/int-support.js';
+import { testKafka, withAdmin } from '../testing/int-support.js';
 import { applyTopics } from './apply-topics.js';
 
 jest.setTimeout(60_000);

@@ -86,12 +86,3 @@ export async function readEvents(
   });
   return { arrived, stop: () => consumer.stop() };
 }
-
-/** Polls until the condition holds; throws after `ms`, naming what it waited for. */
-export async function until(what: string, holds: () => boolean, ms = 20_000): Promise<void> {
-  const end = Date.now() + ms;
-  while (!holds()) {
-    if (Date.now() > end) throw new Error(`not within ${ms} ms: ${what}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
