@@ -516,6 +516,11 @@ describe('attemptDelivery', () => {
         { ...recordOf({ ...delivery, deferrals: 1 }), headers: marked },
         'all',
       ],
+      [
+        'by asking, when it is a dead letter that was put back',
+        { ...fresh, headers: replayHeaders(marked, { letterId: 'a-letter', number: 1 }) },
+        'all',
+      ],
     ])('%s', async (_, record, asked) => {
       const known = new Map<string, WebhookSnapshot>();
       const asks: string[] = [];

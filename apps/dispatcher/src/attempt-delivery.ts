@@ -2,7 +2,7 @@ import type { Delivery, Outcome, WebhookSnapshot } from '@dits/contracts';
 import { PoisonRecordError, WEBHOOKS_MARK_HEADER } from '@dits/contracts';
 import { classify, type GateLimits, type SendResult } from '@dits/domain';
 import type { SendRequest } from '@dits/http-delivery';
-import type { Codec, IncomingRecord, OutgoingRecord } from '@dits/kafka';
+import { replayOf, type Codec, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
 import { cancel, conclude, defer, drop, idsOf, type AttemptEnd, type EndDeps } from './attempt-ends.js';
 import type { DeliveryGate } from './delivery-gate.js';
 import type { RecentRecords } from './recent-records.js';
@@ -149,12 +149,14 @@ const FRESH_MS = 1_000;
  */
 async function knowChanges(
   delivery: Delivery,
-  { headers, timestampMs }: IncomingRecord,
+  record: IncomingRecord,
   { webhooks, redeliveries, now }: AttemptDeps,
 ): Promise<void> {
-  const mark = headers[WEBHOOKS_MARK_HEADER];
+  const mark = record.headers[WEBHOOKS_MARK_HEADER];
   const waited = hasWaited(delivery);
-  if (mark && !waited && now() - timestampMs < FRESH_MS) return webhooks.catchUpTo(mark.toString());
+  // A dead letter that was put back has the mark of its event, and the webhook may have been mended since.
+  const isFresh = !waited && replayOf(record) === null && now() - record.timestampMs < FRESH_MS;
+  if (mark && isFresh) return webhooks.catchUpTo(mark.toString());
   // What has waited may have been asked for again; a first attempt has hardly had the time.
   await Promise.all([webhooks.catchUp(), waited && redeliveries.catchUp()]);
 }
