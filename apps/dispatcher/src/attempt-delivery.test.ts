@@ -510,7 +510,11 @@ describe('attemptDelivery', () => {
     it.each([
       ['as the router had read it', fresh, 'up to 0:7'],
       ['by asking, when the router did not say', recordOf(delivery), 'all'],
-      ['by asking, when it has waited since it was routed', { ...fresh, timestampMs: NOW_MS - 2_000 }, 'all'],
+      [
+        'by asking now and then, when it has waited since it was routed',
+        { ...fresh, timestampMs: NOW_MS - 2_000 },
+        'until 100 ms ago',
+      ],
       [
         'by asking, when it was put off',
         { ...recordOf({ ...delivery, deferrals: 1 }), headers: marked },
@@ -530,7 +534,7 @@ describe('attemptDelivery', () => {
       };
       const webhooks = {
         find: (id: string) => known.get(id),
-        catchUp: () => learn('all'),
+        catchUp: (maxAgeMs: number) => learn(maxAgeMs === 0 ? 'all' : `until ${maxAgeMs} ms ago`),
         catchUpTo: (mark: string) => learn(`up to ${mark}`),
       };
       const { attempt, sent } = aStage({ deps: { webhooks } });

@@ -121,3 +121,21 @@ describe("kafkajs's records", () => {
     expect(crc32c(of)).toBe(crc);
   });
 });
+
+describe("kafkajs's partitioner", () => {
+  const murmur2 = createRequire(import.meta.url)('kafkajs/src/producer/partitioners/default/murmur2') as (
+    key: Buffer,
+  ) => number;
+
+  // From the tests of Kafka's own client: every client must put a key into the same partition.
+  it.each([
+    ['21', -973932308],
+    ['foobar', -790332482],
+    ['a-little-bit-long-string', -985981536],
+    ['a-little-bit-longer-string', -1486304829],
+    ['lkjh234lh9fiuh90y23oiuhsafujhadof229phr9h19h89h8', -58897971],
+    ['abc', 479470107],
+  ])('hashes %s as the Java client does', (key, hash) => {
+    expect(murmur2(Buffer.from(key))).toBe(hash);
+  });
+});

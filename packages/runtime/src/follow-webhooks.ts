@@ -7,8 +7,8 @@ import type { Runtime } from './runtime.js';
 /** All webhooks in memory, kept up to date. */
 export interface FollowedWebhooks {
   table: WebhookTable;
-  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is. */
-  catchUp: () => Promise<string>;
+  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is; or `maxAgeMs` before that. */
+  catchUp: (maxAgeMs?: number) => Promise<string>;
   /** Resolves when the table holds every webhook before a mark. */
   catchUpTo: (mark: string) => Promise<void>;
 }
@@ -39,5 +39,9 @@ export async function followWebhooks(
     const { joined, faultSinceMs } = topic.health();
     return { ok: joined && faultSinceMs === null, detail: { webhooks: table.size } };
   });
-  return { table, catchUp: () => topic.catchUp(), catchUpTo: (mark) => topic.catchUpTo(mark) };
+  return {
+    table,
+    catchUp: (maxAgeMs) => topic.catchUp(maxAgeMs),
+    catchUpTo: (mark) => topic.catchUpTo(mark),
+  };
 }

@@ -11,7 +11,7 @@ it('never answers with a request that was sent before the call', async () => {
         const sentAt = turn;
         for (let i = 0; i < 3; i++) await Promise.resolve();
         return sentAt;
-      });
+      }, Date.now);
       const answers: Promise<void>[] = [];
       for (const gap of gaps) {
         for (let i = 0; i < gap; i++) {
@@ -33,7 +33,7 @@ it('sends one request for all who came while another was under way', async () =>
   const shared = new SharedRequest(async () => {
     sent++;
     await answer.promise;
-  });
+  }, Date.now);
   const calls = Array.from({ length: 100 }, () => shared.ask());
   answer.resolve();
   await Promise.all(calls);
@@ -42,11 +42,31 @@ it('sends one request for all who came while another was under way', async () =>
 
 it('sends the next request also after a failed one', async () => {
   let sent = 0;
-  const shared = new SharedRequest(() =>
-    ++sent === 1 ? Promise.reject(new Error('away')) : Promise.resolve(sent),
+  const shared = new SharedRequest(
+    () => (++sent === 1 ? Promise.reject(new Error('away')) : Promise.resolve(sent)),
+    Date.now,
   );
   const first = shared.ask();
   const second = shared.ask();
   await expect(first).rejects.toThrow('away');
   await expect(second).resolves.toBe(2);
+});
+
+it('answers again with what is not too old, by when it was asked', async () => {
+  let nowMs = 1_000;
+  let sent = 0;
+  const shared = new SharedRequest(
+    async () => {
+      sent += 1;
+      nowMs += 30;
+      return sent;
+    },
+    () => nowMs,
+  );
+  expect(await shared.ask(100)).toBe(1);
+  nowMs += 70;
+  expect(await shared.ask(100)).toBe(1);
+  nowMs += 1;
+  expect(await shared.ask(100)).toBe(2);
+  expect(await shared.ask()).toBe(3);
 });

@@ -7,10 +7,18 @@
 export class SharedRequest<T> {
   private underWay: Promise<T> | null = null;
   private next: Promise<T> | null = null;
+  private latest: { sentAtMs: number; answer: T } | null = null;
 
-  constructor(private readonly send: () => Promise<T>) {}
+  constructor(
+    private readonly send: () => Promise<T>,
+    private readonly now: () => number,
+  ) {}
 
-  ask(): Promise<T> {
+  /** @param maxAgeMs An answer to a request that was sent so long ago does as well. Default 0: none but a new one. */
+  ask(maxAgeMs = 0): Promise<T> {
+    const { latest } = this;
+    if (maxAgeMs > 0 && latest && this.now() - latest.sentAtMs <= maxAgeMs)
+      return Promise.resolve(latest.answer);
     if (!this.underWay) return this.begin();
     this.next ??= this.underWay.then(
       () => this.begin(),
@@ -21,12 +29,16 @@ export class SharedRequest<T> {
 
   private begin(): Promise<T> {
     this.next = null;
+    const sentAtMs = this.now();
     const request = this.send();
     this.underWay = request;
     const ended = (): void => {
       if (this.underWay === request) this.underWay = null;
     };
-    request.then(ended, ended);
+    request.then((answer) => {
+      this.latest = { sentAtMs, answer };
+      ended();
+    }, ended);
     return request;
   }
 }

@@ -39,8 +39,10 @@ export interface TopicTable {
    * Asks the end offsets now and resolves when everything before them is applied: whatever was durable before the
    * call. Calls that wait for the same question share it; a question sent before the call is never used. Resolves to a
    * mark of how far that is, for {@link catchUpTo} of another process. Rejects with {@link KafkaFault}; the caller tries again.
+   *
+   * @param maxAgeMs What was durable so long before the call is enough; then mostly nothing is asked. Default 0.
    */
-  catchUp(): Promise<string>;
+  catchUp(maxAgeMs?: number): Promise<string>;
   /**
    * Resolves when everything before a mark is applied, mostly at once: nothing is asked. A mark that can't be read is
    * as none: then it does what `catchUp` does.
@@ -108,12 +110,7 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
       reportApplied();
     }
   };
-  const ends = new SharedRequest(async () =>
-    // A partition that holds nothing needs no reading.
-    (await offsets.bounds(topic))
-      .filter(({ low, high }) => low < high)
-      .map(({ partition, high }): PartitionEnd => ({ partition, offset: high })),
-  );
+  const ends = new SharedRequest((): Promise<PartitionEnd[]> => offsets.ends(topic), Date.now);
   const timeoutMs = options.catchUpTimeoutMs ?? 10_000;
   const within = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const stop = new AbortController();
@@ -122,9 +119,9 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
     stop.abort();
     throw new KafkaFault(`the table of ${topic} did not catch up within ${timeoutMs} ms`);
   };
-  const catchUp = (): Promise<string> =>
+  const catchUp = (maxAgeMs = 0): Promise<string> =>
     within(async (signal) => {
-      const known = await ends.ask();
+      const known = await ends.ask(maxAgeMs);
       if (!applied.hasReached(known)) await applied.untilReached(known, signal);
       return toMark(known);
     });
