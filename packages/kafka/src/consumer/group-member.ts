@@ -29,7 +29,8 @@ export interface GroupMemberUser {
   onRebalancing(): void;
   /** The member is out of the group; it will join again by itself. */
   onOut(): void;
-  onBatch(batch: FetchedBatch): void;
+  /** Returns how many records it took. */
+  onBatch(batch: FetchedBatch): number;
   /** A fetch brought only offsets without records (transaction markers); kafkajs passes over them by itself. */
   onGap(gap: { topic: string; partition: number; firstOffset: bigint; lastOffset: bigint }): void;
 }
@@ -52,6 +53,12 @@ const REBALANCE_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 1000;
 // A resumed partition is fetched after at most this long: kafkajs finishes the fetch (or the nap) it is in first.
 const MAX_WAIT_MS = 200;
+// Of one partition in one answer, before they are unpacked (often ten times as many). More than fits the caps is read in vain.
+const MAX_PARTITION_BYTES = 128 * 1024;
+// More partitions than a member has, so that all batches of an answer are handed over at once.
+const BATCHES_AT_ONCE = 64;
+// A fetch costs the broker and us about as much as handling 20 records: a stream of them is taken in sips, at most this often.
+const MAX_PAUSE_MS = 20;
 // Silence of a member that fetches every MAX_WAIT_MS and may have to wait for a whole rebalance in between.
 const SILENCE_IS_FAULT_MS = 5000;
 const SILENCE_IS_DEATH_MS = 60_000;
@@ -74,6 +81,8 @@ export class GroupMember {
   private joinedGroup: string | null = null;
   private lastSignMs = 0;
   private commits = 0;
+  private takenSincePause = 0;
+  private pausing: Promise<void> | null = null;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
@@ -173,6 +182,7 @@ export class GroupMember {
         heartbeatInterval: HEARTBEAT_MS,
         maxWaitTimeInMs: MAX_WAIT_MS,
         minBytes: this.options.minFetchBytes,
+        maxBytesPerPartition: MAX_PARTITION_BYTES,
         // New partitions of a topic are noticed within this time.
         metadataMaxAge: 60_000,
         allowAutoTopicCreation: false,
@@ -248,9 +258,10 @@ export class GroupMember {
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
+      partitionsConsumedConcurrently: BATCHES_AT_ONCE,
       eachBatch: (payload) => {
         if (this.consumer === consumer) this.hand(payload);
-        return Promise.resolve();
+        return (this.pausing ??= this.pauseBetweenFetches());
       },
     });
   }
@@ -259,7 +270,7 @@ export class GroupMember {
     // Stale: we seeked after the fetch was sent.
     if (payload.isStale() || !payload.isRunning()) return;
     const { batch } = payload;
-    this.options.user.onBatch({
+    this.takenSincePause += this.options.user.onBatch({
       topic: batch.topic,
       partition: batch.partition,
       fetchedOffset: BigInt((batch as unknown as { fetchedOffset: string }).fetchedOffset),
@@ -267,6 +278,19 @@ export class GroupMember {
       messages: batch.messages,
       resolveUpTo: (offset) => payload.resolveOffset(String(offset - 1n)),
     });
+  }
+
+  /**
+   * What the next fetch waits for: as many milliseconds as records came. So a lone record has its successor fetched at
+   * once, and above about 1,000 a second they come in ever larger batches.
+   */
+  private async pauseBetweenFetches(): Promise<void> {
+    // kafkajs hands over all batches of an answer in one turn.
+    await Promise.resolve();
+    const pauseMs = Math.min(this.takenSincePause - 1, MAX_PAUSE_MS);
+    this.takenSincePause = 0;
+    if (pauseMs > 0) await sleep(pauseMs, this.stopping.signal);
+    this.pausing = null;
   }
 
   private watch(end: (error: Error) => void): void {

@@ -174,10 +174,10 @@ export class Intake implements GroupMemberUser {
     this.options.onProgress?.();
   }
 
-  onBatch(batch: FetchedBatch): void {
+  onBatch(batch: FetchedBatch): number {
     const partition = this.partitions.get(partitionKey(batch.topic, batch.partition));
-    if (!partition?.begun || !this.taking || this.caps.isFull(partition)) return;
-    if (!this.continues(partition, batch)) return;
+    if (!partition?.begun || !this.taking || this.caps.isFull(partition)) return 0;
+    if (!this.continues(partition, batch)) return 0;
     const taken: HeldRecord[] = [];
     for (const message of batch.messages) {
       const bytes = recordBytes(message);
@@ -194,6 +194,7 @@ export class Intake implements GroupMemberUser {
     batch.resolveUpTo(partition.position);
     if (taken.length > 0) this.options.onTaken(taken);
     this.options.onProgress?.();
+    return taken.length;
   }
 
   /**

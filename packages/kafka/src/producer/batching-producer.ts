@@ -27,6 +27,11 @@ export interface BatchingProducerOptions {
    */
   lingerMs?: number;
   /**
+   * The same, but only after a request that held several records: who comes alone is not kept waiting, and who comes in a crowd
+   * comes in large requests, which every stage behind takes as they are. Default 0.
+   */
+  crowdLingerMs?: number;
+  /**
    * Default zstd, of requests from 8 KiB on: bodies repeat within a batch, which becomes a tenth or less. A lone small record
    * would take longer to compress than to send.
    */
@@ -56,6 +61,7 @@ export class BatchingProducer {
   private readonly log: Log;
   private readonly deadlineMs: number;
   private readonly maxBatchRecords: number;
+  private lastBatchRecords = 0;
   private producer: Promise<Producer> | null = null;
   private isHealthy = false;
   private pumping: Promise<void> | null = null;
@@ -132,6 +138,7 @@ export class BatchingProducer {
         records: this.maxBatchRecords,
         bytes: this.options.maxBatchBytes ?? 900_000,
       });
+      this.lastBatchRecords = batch.length;
       const oldestMs = Date.now() - this.deadlineMs;
       const inTime = batch.filter(({ queuedAtMs }) => queuedAtMs >= oldestMs);
       const tooLate = batch.filter(({ queuedAtMs }) => queuedAtMs < oldestMs);
@@ -145,9 +152,10 @@ export class BatchingProducer {
 
   /** Waits for more records, unless there are enough already, or nobody will send more. */
   private async linger(): Promise<void> {
-    const { lingerMs = 0 } = this.options;
-    if (lingerMs === 0 || this.queue.length >= this.maxBatchRecords) return;
-    await sleep(lingerMs, this.closing.signal);
+    const { lingerMs = 0, crowdLingerMs = 0 } = this.options;
+    const waitMs = Math.max(lingerMs, this.lastBatchRecords > 1 ? crowdLingerMs : 0);
+    if (waitMs === 0 || this.queue.length >= this.maxBatchRecords) return;
+    await sleep(waitMs, this.closing.signal);
   }
 
   /** Sends records and settles each. What fails for a reason of its own is taken apart, so that the others go. */

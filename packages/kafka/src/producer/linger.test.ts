@@ -11,7 +11,7 @@ afterEach(() => {
 });
 
 /** A producer whose requests are kept: the number of records of each. */
-async function aProducer(lingerMs: number) {
+async function aProducer(lingerMs: number, crowdLingerMs = 0) {
   const requests: number[] = [];
   const client = {
     connect: async () => {},
@@ -20,7 +20,13 @@ async function aProducer(lingerMs: number) {
       void requests.push(topicMessages.flatMap(({ messages }) => messages).length),
   };
   const kafka = { newClient: () => ({ producer: () => client }) } as unknown as KafkaConnection;
-  const producer = new BatchingProducer({ kafka, log: keptLog(), lingerMs, maxBatchRecords: 50 });
+  const producer = new BatchingProducer({
+    kafka,
+    log: keptLog(),
+    lingerMs,
+    crowdLingerMs,
+    maxBatchRecords: 50,
+  });
   await producer.connect();
   const send = () => producer.send({ topic: 't', key: 'k', value: Buffer.from('x') });
   return { producer, requests, send };
@@ -57,4 +63,17 @@ it('sends a lone record at once when it has no linger time', async () => {
   const { requests, send } = await aProducer(0);
   await send();
   expect(requests).toEqual([1]);
+});
+
+it('waits for a crowd only after a crowd', async () => {
+  const { requests, send } = await aProducer(0, 4);
+  await send();
+  await Promise.all([send(), send()]);
+  const late = [send()];
+  await jest.advanceTimersByTimeAsync(3);
+  late.push(send());
+  expect(requests).toEqual([1, 2]);
+  await jest.advanceTimersByTimeAsync(1);
+  await Promise.all(late);
+  expect(requests).toEqual([1, 2, 2]);
 });
