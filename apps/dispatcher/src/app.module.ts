@@ -21,7 +21,7 @@ import { RecentRecords } from './recent-records.js';
 import { createMetrics } from './metrics.js';
 import { OpenedSecrets } from './opened-secrets.js';
 
-const LINGER_MS = 5;
+const LINGER_MS = 20;
 
 @Module({})
 export class AppModule {

@@ -7,10 +7,11 @@ import {
   type Logger,
   type VerifiedToken,
 } from '@dits/runtime';
-import { Body, Controller, HttpCode, Inject, Post, Req } from '@nestjs/common';
-import type { FastifyRequest } from 'fastify';
+import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptEvents, type AcceptDeps } from './accept-event.js';
 import { countAccepted } from './ingest-metrics.js';
+import { EventCharge } from './ingest-rate.js';
 
 export const ACCEPT_DEPS = Symbol('ACCEPT_DEPS');
 export const LOG = Symbol('LOG');
@@ -30,15 +31,25 @@ export class EventsController {
   constructor(
     @Inject(ACCEPT_DEPS) private readonly deps: AcceptDeps,
     @Inject(LOG) private readonly log: Logger,
+    @Inject(EventCharge) private readonly charge: EventCharge,
   ) {}
 
   @Post()
   @HttpCode(202)
   @RequireScope('events:write')
-  async post(
+  post(
     @Body() body: Buffer | undefined,
     @Token() token: VerifiedToken,
     @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<AcceptedBody> {
+    return this.charge.around(request, reply, () => this.accept(body, token, request));
+  }
+
+  private async accept(
+    body: Buffer | undefined,
+    token: VerifiedToken,
+    request: FastifyRequest,
   ): Promise<AcceptedBody> {
     if (!Buffer.isBuffer(body))
       throw new ProblemException(415, { detail: 'The body must be application/json.' });

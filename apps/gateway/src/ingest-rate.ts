@@ -6,16 +6,8 @@ import {
   writeRateLimit,
   type RatePolicy,
 } from '@dits/runtime';
-import {
-  Inject,
-  Injectable,
-  type CallHandler,
-  type ExecutionContext,
-  type NestInterceptor,
-} from '@nestjs/common';
+import { Inject, Injectable } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { tap, type Observable } from 'rxjs';
-import type { AcceptedBody } from './events.controller.js';
 
 /** How many events each token may post; `defaultPerSecond` is for tokens without a rate of their own. */
 export function ingestPolicy(defaultPerSecond: number): RatePolicy {
@@ -34,30 +26,33 @@ const REFUSED_BYTES_PER_EVENT = 16_384;
  * paid back before the token's next request is let pass.
  */
 @Injectable()
-export class CountEventsInterceptor implements NestInterceptor {
+export class EventCharge {
   constructor(
     @Inject(RATE_POLICY) private readonly policy: RatePolicy,
     @Inject(RateBuckets) private readonly buckets: RateBuckets,
   ) {}
 
-  intercept(context: ExecutionContext, next: CallHandler<AcceptedBody>): Observable<AcceptedBody> {
-    const http = context.switchToHttp();
-    const request = http.getRequest<FastifyRequest>();
+  /** Does what the request asks for, and charges its token for the events that it turns out to have, or for a body that is refused. */
+  async around<T extends { accepted: number }>(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    accept: () => Promise<T>,
+  ): Promise<T> {
     const rate = rateOf(this.policy, request);
-    if (!rate) return next.handle();
+    if (!rate) return accept();
     const charge = (events: number): void => {
       if (events <= 1) return;
       const level = this.buckets.charge(rate.key, rate, events - 1);
-      writeRateLimit(http.getResponse<FastifyReply>(), this.policy, { ...level, burst: rate.burst });
+      writeRateLimit(reply, this.policy, { ...level, burst: rate.burst });
     };
-    return next.handle().pipe(
-      tap({
-        next: ({ accepted }) => charge(accepted),
-        error: (error: unknown) => {
-          if (!(error instanceof ProblemException)) return;
-          charge(Math.ceil(((request.body as Buffer | undefined)?.length ?? 0) / REFUSED_BYTES_PER_EVENT));
-        },
-      }),
-    );
+    try {
+      const result = await accept();
+      charge(result.accepted);
+      return result;
+    } catch (error) {
+      if (error instanceof ProblemException)
+        charge(Math.ceil(((request.body as Buffer | undefined)?.length ?? 0) / REFUSED_BYTES_PER_EVENT));
+      throw error;
+    }
   }
 }

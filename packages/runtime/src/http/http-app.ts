@@ -64,12 +64,12 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
     bodyParser: false,
   });
   app.useGlobalFilters(filter);
+  const { authenticateBelow } = o;
+  const verifier = authenticateBelow && app.get<VerifyToken>(VERIFY_TOKEN, { strict: false });
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     refuseUnreadableBody(request);
-    if (o.authenticateBelow && request.url.startsWith(o.authenticateBelow)) {
-      await authenticate(request, app.get<VerifyToken>(VERIFY_TOKEN, { strict: false }));
-    }
+    if (verifier && request.url.startsWith(authenticateBelow)) await authenticate(request, verifier);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     o.log.debug(
