@@ -7,6 +7,7 @@ import {
   startServices,
   stopServices,
   type AppName,
+  type RunningApp,
 } from '@dits/local';
 
 const INSTANCE = 'bench';
@@ -28,7 +29,11 @@ export interface Platform {
   topicPrefix: string;
   /** Pids of the services and the apps. */
   pids(): Record<string, number>;
+  apps: Record<AppName, RunningApp>;
   createWebhook(o: { repositoryId: number; url: string; events: string[] }): Promise<string>;
+  deleteWebhook(o: { repositoryId: number; webhookId: string }): Promise<void>;
+  /** One more, beside the first. It is stopped with the others. */
+  addDispatcher(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -46,11 +51,12 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
     const topicPrefix = `b${randomBytes(3).toString('hex')}.`;
     const profile: Record<string, string> =
       profileDir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` };
+    const all = { DITS_LOG_LEVEL: 'warn', ...profile, ...env.all };
     const apps = await startApps({
       services,
       folder: join(instanceDir(INSTANCE), 'apps'),
       prefix: topicPrefix,
-      env: { ...env, all: { DITS_LOG_LEVEL: 'warn', ...profile, ...env.all } },
+      env: { ...env, all },
       onProgress,
       onExit: (died) => {
         console.error(died.message);
@@ -59,7 +65,11 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
       signal,
     });
     const stopServicesOnly = stopAll;
-    stopAll = () => apps.stop().then(stopServicesOnly);
+    const dispatchers: RunningApp[] = [];
+    stopAll = async () => {
+      await Promise.all([apps.stop(), ...dispatchers.map((one) => one.stop())]);
+      await stopServicesOnly();
+    };
     signal.addEventListener('abort', () => endWith(130));
     const servicePids = Object.fromEntries(
       Object.entries(services.processes).map(([name, { pid }]): [string, number] => [name, pid]),
@@ -71,7 +81,14 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
       registry: services.registry,
       database: services.database,
       topicPrefix,
-      pids: () => ({ ...servicePids, ...apps.pids() }),
+      pids: () => ({
+        ...servicePids,
+        ...apps.pids(),
+        ...Object.fromEntries(
+          dispatchers.map(({ pid }, i): [string, number] => [`dispatcher ${i + 2}`, pid!]),
+        ),
+      }),
+      apps: apps.apps,
       async createWebhook({ repositoryId, url, events }) {
         const response = await fetch(`${apps.api}/v1/repos/${repositoryId}/webhooks`, {
           method: 'POST',
@@ -81,6 +98,25 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
         if (response.status !== 201)
           throw new Error(`creating a webhook: ${response.status} ${await response.text()}`);
         return ((await response.json()) as { id: string }).id;
+      },
+      async deleteWebhook({ repositoryId, webhookId }) {
+        const response = await fetch(`${apps.api}/v1/repos/${repositoryId}/webhooks/${webhookId}`, {
+          method: 'DELETE',
+          headers: { authorization: `Bearer ${apps.token}` },
+        });
+        if (!response.ok) throw new Error(`deleting a webhook: ${response.status} ${await response.text()}`);
+      },
+      async addDispatcher() {
+        const { apps: more } = await startApps({
+          services,
+          folder: join(instanceDir(INSTANCE), `apps-${dispatchers.length + 2}`),
+          prefix: topicPrefix,
+          apps: ['dispatcher'],
+          env: { ...env, all: { ...all, DITS_SECRET_KEYS: apps.secrets.secretKeys } },
+          onProgress,
+          signal,
+        });
+        dispatchers.push(more.dispatcher);
       },
       stop: () => stopAll(),
     };

@@ -70,13 +70,30 @@ export class Rig {
     return targets;
   }
 
+  /** Ends the webhooks: what they still wait for is cancelled as it comes due. */
+  async remove(targets: Target[]): Promise<void> {
+    for (const target of targets) await this.platform.deleteWebhook(target);
+  }
+
+  /** Sends a load and waits for its answers, no more. */
+  async send(order: Pick<LoadOrder, 'events' | 'pace'>, targets: Target[]): Promise<Post[]> {
+    return (await this.load.ask<{ posts: Post[] }>(this.orderOf(order, targets), 'posts')).posts;
+  }
+
+  /** How many of these webhooks' deliveries the history calls Delivered. */
+  async countDelivered(targets: Target[]): Promise<number> {
+    const { rows } = await this.database.query<{ n: number }>(
+      `SELECT count(*)::int AS n FROM deliveries WHERE webhook_id = ANY($1) AND status = 'delivered'`,
+      [targets.map(({ webhookId }) => webhookId)],
+    );
+    return rows[0]!.n;
+  }
+
   /** Sends a load, waits for its arrivals and its history. `expected`: the events that should arrive. */
   async run(order: Omit<LoadOrder, 'gateway' | 'token' | 'repositoryIds'>, targets: Target[]): Promise<Load> {
     const { platform } = this;
     const before = processUsages(platform.pids());
-    const { gateway, token } = platform;
-    const repositoryIds = targets.map(({ repositoryId }) => repositoryId);
-    const full: LoadOrder = { gateway, token, repositoryIds, ...order };
+    const full = this.orderOf(order, targets);
     const share = targets.filter(({ behaviour }) => arrives(behaviour)).length / targets.length;
     const sending = this.load.ask<{ posts: Post[] }>(full, 'posts');
     await this.untilArrived(Math.floor(order.events * share), sending);
@@ -97,6 +114,11 @@ export class Rig {
     };
   }
 
+  private orderOf(order: Pick<LoadOrder, 'events' | 'pace'>, targets: Target[]): LoadOrder {
+    const { gateway, token } = this.platform;
+    return { gateway, token, repositoryIds: targets.map(({ repositoryId }) => repositoryId), ...order };
+  }
+
   private async untilArrived(expected: number, sending: Promise<unknown>): Promise<void> {
     let sent = false;
     void sending.then(() => (sent = true));
@@ -109,13 +131,8 @@ export class Rig {
   private async untilRecorded(targets: Target[], expected: number): Promise<void> {
     const ids = targets.map(({ webhookId }) => webhookId);
     const already = this.recorded;
-    const count = async (): Promise<number> => {
-      const { rows } = await this.database.query<{ n: number }>(
-        `SELECT count(*)::int AS n FROM deliveries WHERE webhook_id = ANY($1) AND status = 'delivered'`,
-        [ids],
-      );
-      return rows[0]!.n - (already.get(ids[0]!) ?? 0);
-    };
+    const count = async (): Promise<number> =>
+      (await this.countDelivered(targets)) - (already.get(ids[0]!) ?? 0);
     const n = await untilStill(count, (n) => n >= expected, 250);
     already.set(ids[0]!, (already.get(ids[0]!) ?? 0) + n);
     if (n < expected) console.error(`only ${n} of ${expected} deliveries are in the history`);

@@ -1,8 +1,12 @@
 import { parseArgs } from 'node:util';
+import { fairness } from './fairness.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
 import { retry } from './retry.ts';
+import { scale } from './scale.ts';
+import { STAGE_NAMES, stages } from './stages.ts';
 import { throughput } from './throughput.ts';
+import { webhooks } from './webhooks.ts';
 
 const help = `npm run bench -- <what> [options]
 
@@ -18,6 +22,30 @@ const help = `npm run bench -- <what> [options]
 
   --rate N        events a second                  (200)
   --seconds N     length of one run                (10)
+  --runs N        repeated runs; medians of them   (3)
+
+  fairness      50 webhooks at a steady rate, of which some hang, refuse or take 2 s: what the others feel
+
+  --rate N        events a second                  (200)
+  --seconds N     length of one run                (10)
+  --runs N        repeated runs; medians of them   (3)
+  --fail F,F      hang, refuse, slow               (hang,refuse,slow)
+  --bad N,N       how many of the 50               (1,5,10)
+
+  scale         one, two and three dispatchers; new events beside a webhook that has a backlog
+
+  --events N      events of one run                (30000)
+  --runs N        repeated runs; medians of them   (3)
+  --records N     deliveries of the backlog        (100000)
+
+  stages        each stage by itself, with all of its input waiting; "stage router" for one
+
+  --events N      events                           (30000)
+  --profile DIR   writes a CPU profile of each app there
+
+  webhooks      very many: time to match an event, memory of a router and a dispatcher
+
+  --records N     webhooks that are matched against  (1000000); the memory is that of a tenth of them
   --runs N        repeated runs; medians of them   (3)
 
   retry         the CPU of a retrier with nothing due, with empty tiers and with full ones
@@ -48,11 +76,15 @@ const { values, positionals } = parseArgs({
     runs: { type: 'string' },
     records: { type: 'string' },
     profile: { type: 'string' },
+    fail: { type: 'string', default: 'hang,refuse,slow' },
+    bad: { type: 'string', default: '1,5,10' },
   },
 });
 const { quick = false, profile: profileDir } = values;
 const runs = (): number => (quick ? 1 : within('runs', values.runs ?? '3', 1, 20));
 const seconds = (): number => (quick ? 3 : within('seconds', values.seconds, 1, 600));
+
+const stageEvents = (): number => (quick ? 6_000 : within('events', values.events, 1_000, 1_000_000));
 
 const benchmarks: Record<string, () => Promise<object>> = {
   throughput: () =>
@@ -69,6 +101,33 @@ const benchmarks: Record<string, () => Promise<object>> = {
       seconds: seconds(),
       runs: runs(),
     }),
+  fairness: () =>
+    fairness({
+      ratePerSecond: within('rate', values.rate, 1, 2000),
+      seconds: seconds(),
+      runs: runs(),
+      failures: quick
+        ? ['hang']
+        : values.fail.split(',').map((one) => oneOf('fail', one, ['hang', 'refuse', 'slow'] as const)),
+      counts: quick ? [5] : values.bad.split(',').map((n) => within('bad', n, 1, 49)),
+    }),
+  scale: () =>
+    scale({
+      events: quick ? 5_000 : within('events', values.events, 100, 1_000_000),
+      runs: runs(),
+      backlog: quick ? 10_000 : within('records', values.records ?? '100000', 1, 1_000_000),
+    }),
+  stages: () => stages({ events: stageEvents(), stages: [...STAGE_NAMES], profileDir }),
+  stage: () =>
+    stages({
+      events: stageEvents(),
+      stages: [oneOf('stage', positionals[1] ?? '', STAGE_NAMES)],
+      profileDir,
+    }),
+  webhooks: () => {
+    const count = quick ? 100_000 : within('records', values.records ?? '1000000', 1_000, 10_000_000);
+    return webhooks({ webhooks: count, followed: Math.round(count / 10), runs: runs() });
+  },
   retry: () =>
     retry({
       records: quick ? 10_000 : within('records', values.records ?? '100000', 1, 1_000_000),

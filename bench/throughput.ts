@@ -58,7 +58,8 @@ function paceOf(pace: keyof typeof PACES, { platform }: Rig): LoadOrder['pace'] 
   }
 }
 
-function ratesOf({ posts, arrivals }: Load): { delivered: number; accepted: number } {
+/** Deliveries and accepted events a second, from the first post. */
+export function ratesOf({ posts, arrivals }: Load): { delivered: number; accepted: number } {
   const first = Math.min(...posts.map(({ sentAtMs }) => sentAtMs).slice(0, 64));
   let lastArrival = 0;
   for (const { firstAtMs } of arrivals.values()) lastArrival = Math.max(lastArrival, firstAtMs);
@@ -69,7 +70,8 @@ function ratesOf({ posts, arrivals }: Load): { delivered: number; accepted: numb
   };
 }
 
-function line(load: Load): string {
+/** One run, for people. */
+export function line(load: Load): string {
   const { delivered, accepted } = ratesOf(load);
   const { refused, lost, repeated } = lossesOf([load]);
   const cpu = perThousand(totalCpu(load), load.arrivals.size);

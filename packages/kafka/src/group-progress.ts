@@ -18,8 +18,8 @@ export class GroupProgress {
 
   /** The ends of all partitions of a topic, now. */
   async ends(topic: string): Promise<Place[]> {
-    const bounds = await this.offsets.bounds(topic);
-    return bounds.map(({ partition, high }) => ({ topic, partition, offset: high }));
+    const ends = await this.offsets.ends(topic);
+    return ends.map(({ partition, offset }) => ({ topic, partition, offset }));
   }
 
   /** Where the records of that time or later begin, ms since 1970. */
