@@ -1,4 +1,4 @@
-import { PUBLIC_DESTINATIONS, refuseText, refuseUrl } from '@dits/domain';
+import { PUBLIC_DESTINATIONS } from '@dits/domain';
 import type { DestinationPolicy, Refusal, SendMeasures, SendPhase, SendResult } from '@dits/domain';
 import { createDialler } from './dial.js';
 import { EgressProxy, EgressProxyFault } from './egress-proxy.js';
@@ -10,6 +10,7 @@ import type { Resolve } from './guard.js';
 import { LanePool } from './lane-pool.js';
 import type { Lane } from './lane-pool.js';
 import { reachDirectly } from './reach-directly.js';
+import { Targets } from './targets.js';
 import { Timeline } from './timeline.js';
 
 /** One POST. */
@@ -54,7 +55,7 @@ const RESPONSE_HEADER_BYTES = 16 * 1024;
  */
 export class HttpSender {
   private readonly lanes: LanePool;
-  private readonly destinations: DestinationPolicy;
+  private readonly targets: Targets;
   private readonly egress: EgressProxy | null;
   private readonly inFlight = new Set<Promise<unknown>>();
   private closed = false;
@@ -62,7 +63,7 @@ export class HttpSender {
   constructor(options: HttpSenderOptions = {}) {
     const { ca, connectionsPerOrigin = 256, idleConnections = 2048, idleMs = 10_000 } = options;
     const { destinations = PUBLIC_DESTINATIONS, egressProxy, resolve = resolveBySystem } = options;
-    this.destinations = destinations;
+    this.targets = new Targets(destinations);
     const guard = new DestinationGuard(destinations, resolve);
     this.egress = egressProxy === undefined ? null : new EgressProxy(egressProxy, guard);
     this.lanes = new LanePool(createDialler({ reach: this.egress?.reach ?? reachDirectly(guard), ca }), {
@@ -109,12 +110,11 @@ export class HttpSender {
 
   private async sendOne(request: SendRequest): Promise<SendResult> {
     const { headers, body, timeoutMs, signal } = request;
-    const url = URL.parse(request.url);
-    if (!url) return refused(refuseText());
-    const refusal = refuseUrl(url, this.destinations);
-    if (refusal) return refused(refusal);
+    const target = this.targets.of(request.url);
+    if ('refusal' in target) return refused(target.refusal);
+    const { url, origin } = target;
 
-    let lane = await this.lanes.take(url.origin, signal);
+    let lane = await this.lanes.take(origin, signal);
     let isReusable = false;
     const timeline = new Timeline();
     const breakOff = breakOffAfter(timeoutMs, signal);

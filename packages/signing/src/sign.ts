@@ -1,4 +1,4 @@
-import { createHmac, createSecretKey, type Hmac } from 'node:crypto';
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { ed25519Sign, isPrivateKey } from './ed25519.js';
 import { hubKey, standardKey } from './secret.js';
 
@@ -7,7 +7,7 @@ import { hubKey, standardKey } from './secret.js';
  * UTF-8 bytes (also for a `whsec_` secret: receivers use the text they were given).
  */
 export function signBody({ secret, body }: { secret: string; body: Uint8Array }): string {
-  return `sha256=${hmac(hubKey(secret)).update(body).digest('hex')}`;
+  return `sha256=${createHmac('sha256', hubKeys.of(secret)).update(body).digest('hex')}`;
 }
 
 /**
@@ -45,7 +45,10 @@ export function standardHmac(message: {
   body: Uint8Array;
 }): string {
   const { secret, id, timestamp, body } = message;
-  return hmac(standardKey(secret)).update(`${id}.${timestamp}.`).update(body).digest('base64');
+  return createHmac('sha256', standardKeys.of(secret))
+    .update(`${id}.${timestamp}.`)
+    .update(body)
+    .digest('base64');
 }
 
 /** `id.timestamp.body`, which the Standard Webhooks scheme signs. */
@@ -54,7 +57,27 @@ export function signedBytes(message: { id: string; timestamp: string; body: Uint
   return Buffer.concat([Buffer.from(`${id}.${timestamp}.`, 'utf8'), body]);
 }
 
-// As a key object: given the bytes, Node 24 takes 20 µs to make one of them, and 6 µs so.
-function hmac(key: Uint8Array): Hmac {
-  return createHmac('sha256', createSecretKey(key));
+// As many secrets as are in use at a time, about; each takes some 200 bytes.
+const MAX_KEYS = 1_000;
+
+/**
+ * The keys of the secrets that were used last. On Node 24 an HMAC takes 20 µs with the bytes of a key, 6 µs with a key object that is
+ * made for it, and 4 µs with one that is there.
+ */
+class Keys {
+  private readonly keys = new Map<string, KeyObject>();
+
+  constructor(private readonly bytesOf: (secret: string) => Uint8Array) {}
+
+  of(secret: string): KeyObject {
+    const known = this.keys.get(secret);
+    if (known) return known;
+    const key = createSecretKey(this.bytesOf(secret));
+    this.keys.set(secret, key);
+    if (this.keys.size > MAX_KEYS) this.keys.delete(this.keys.keys().next().value!);
+    return key;
+  }
 }
+
+const hubKeys = new Keys(hubKey);
+const standardKeys = new Keys(standardKey);

@@ -21,6 +21,8 @@ export interface DelayedConsumerOptions extends ConsumerOptions {
 
 // The clock may be set, and a timer keeps its own: look again at least this often.
 const LOOK_EVERY_MS = 500;
+// A record that arrives ends the wait of a fetch; more patience only means fewer fetches in vain, each with all partitions of all tiers.
+const MAX_FETCH_WAIT_MS = 600;
 
 /**
  * Starts a consumer that hands over each record when it is due, in order within its partition: a record that is not
@@ -68,6 +70,7 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
   };
   const intake = intakeFor(options, {
     caps: 'divided',
+    maxFetchWaitMs: MAX_FETCH_WAIT_MS,
     onTaken: (held) => {
       const lane = laneOf(held[0]!.partition);
       lane.queue.push(held);

@@ -42,6 +42,8 @@ export interface GroupMemberOptions {
   groupId: (attempt: number) => string;
   topics: string[];
   minFetchBytes: number;
+  /** How long a fetch waits for them. A resumed partition is fetched after at most this long: kafkajs finishes the fetch it is in first. */
+  maxFetchWaitMs: number;
   faults: Faults;
   now: () => number;
   user: GroupMemberUser;
@@ -51,15 +53,13 @@ export interface GroupMemberOptions {
 const SESSION_TIMEOUT_MS = 10_000;
 const REBALANCE_TIMEOUT_MS = 15_000;
 const HEARTBEAT_MS = 1000;
-// A resumed partition is fetched after at most this long: kafkajs finishes the fetch (or the nap) it is in first.
-const MAX_WAIT_MS = 200;
 // Of one partition in one answer, before they are unpacked (often ten times as many). More than fits the caps is read in vain.
 const MAX_PARTITION_BYTES = 128 * 1024;
 // More partitions than a member has, so that all batches of an answer are handed over at once.
 const BATCHES_AT_ONCE = 64;
 // A fetch costs the broker and us about as much as handling 20 records: a stream of them is taken in sips, at most this often.
 const MAX_PAUSE_MS = 20;
-// Silence of a member that fetches every MAX_WAIT_MS and may have to wait for a whole rebalance in between.
+// Silence of a member that fetches a few times a second and may have to wait for a whole rebalance in between.
 const SILENCE_IS_FAULT_MS = 5000;
 const SILENCE_IS_DEATH_MS = 60_000;
 const WATCH_EVERY_MS = 1000;
@@ -180,7 +180,7 @@ export class GroupMember {
         sessionTimeout: SESSION_TIMEOUT_MS,
         rebalanceTimeout: REBALANCE_TIMEOUT_MS,
         heartbeatInterval: HEARTBEAT_MS,
-        maxWaitTimeInMs: MAX_WAIT_MS,
+        maxWaitTimeInMs: this.options.maxFetchWaitMs,
         minBytes: this.options.minFetchBytes,
         maxBytesPerPartition: MAX_PARTITION_BYTES,
         // New partitions of a topic are noticed within this time.

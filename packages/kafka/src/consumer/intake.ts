@@ -29,6 +29,7 @@ export interface IntakeOptions extends CapOptions {
   topics: string[];
   lookbackRecords: number;
   minFetchBytes: number;
+  maxFetchWaitMs: number;
   /** Without commits every first assignment starts from the beginning, and a later one where we were. */
   commits: boolean;
   now: () => number;
@@ -59,7 +60,7 @@ export class Intake implements GroupMemberUser {
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: IntakeOptions) {
-    const { kafka, log, groupId, topics, minFetchBytes, now } = options;
+    const { kafka, log, groupId, topics, minFetchBytes, maxFetchWaitMs, now } = options;
     this.caps = new HeldCaps(options, () => this.partitions.size);
     this.faults = new Faults(now);
     // Until the first join.
@@ -70,6 +71,7 @@ export class Intake implements GroupMemberUser {
       groupId,
       topics,
       minFetchBytes,
+      maxFetchWaitMs,
       faults: this.faults,
       now,
       user: this,

@@ -9,6 +9,7 @@ export function intakeFor(
     caps: 'shared' | 'divided';
     onTaken(held: HeldRecord[]): void;
     onOver(partition: AssignedPartition): void;
+    maxFetchWaitMs?: number;
   },
 ): Intake {
   return new Intake({
@@ -20,11 +21,15 @@ export function intakeFor(
     maxHeldBytes: options.maxHeldBytes ?? 64 * 1024 * 1024,
     lookbackRecords: options.lookbackRecords ?? 0,
     minFetchBytes: options.minFetchBytes ?? 1,
+    maxFetchWaitMs: MAX_FETCH_WAIT_MS,
     commits: true,
     now: Date.now,
     ...rest,
   });
 }
+
+/** How long a fetch waits for records when there are none. */
+export const MAX_FETCH_WAIT_MS = 200;
 
 /** Default of `drainMs`. */
 export const DRAIN_MS = 10_000;
