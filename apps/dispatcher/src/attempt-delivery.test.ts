@@ -646,7 +646,7 @@ describe('attemptDelivery', () => {
   it('uses the webhook as it is when the attempt begins, not as it was when the delivery began to wait', async () => {
     const gate = aGate({ maxInFlight: 1 });
     const { signal } = new AbortController();
-    const another = await gate.enter({ webhookId: 'another', limits: oneAtATime, signal });
+    const another = await gate.enter({ webhookId: 'another', limits: oneAtATime, isRetry: false, signal });
     const { attempt, sent, known } = aStage({ webhook, deps: { gate } });
     const attempting = attempt(recordOf(delivery));
     await until(() => gate.waiting === 1);
@@ -654,6 +654,15 @@ describe('attemptDelivery', () => {
     if (another.kind === 'entered') gate.leave(another.pass, 'success');
     await attempting;
     expect(sent[0]!.url).toBe('https://moved.example/');
+  });
+
+  it('makes an immediate retry before the deliveries that wait for a place', async () => {
+    const one = { ...webhook, max_concurrency: 1 };
+    const { attempt, sent } = aStage({ webhook: one, results: [answer(503), ...Array(4).fill(answer(200))] });
+    const ids = ['a', 'b', 'c', 'd'];
+    await Promise.all(ids.map((delivery_id) => attempt(recordOf({ ...delivery, delivery_id }))));
+    // The second has the place that the first one gives back.
+    expect(sent.map(({ headers }) => headers['X-Dits-Delivery'])).toEqual(['a', 'b', 'a', 'c', 'd']);
   });
 
   it('gives its place at the gate back whatever happens', async () => {
@@ -667,7 +676,7 @@ describe('attemptDelivery', () => {
   it('begins no attempt after the drain limit', async () => {
     const gate = aGate({ maxInFlight: 1 });
     const stop = new AbortController();
-    await gate.enter({ webhookId: 'another', limits: oneAtATime, signal: stop.signal });
+    await gate.enter({ webhookId: 'another', limits: oneAtATime, isRetry: false, signal: stop.signal });
     const { attempt, sent, produced } = aStage({ webhook, deps: { gate } });
     const attempting = attempt(recordOf(delivery), stop.signal);
     await until(() => gate.waiting === 1);

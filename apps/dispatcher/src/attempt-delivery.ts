@@ -63,7 +63,7 @@ export async function attemptDelivery(
 
   if (deps.recent.has(delivery, record)) return passOver(delivery, deps);
 
-  let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, signal));
+  let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, { signal, isRetry: false }));
   for (;;) {
     try {
       // One call: the entry and the next step get on the way together, and both are durable before the offset moves.
@@ -74,7 +74,7 @@ export async function attemptDelivery(
     }
     unwritten.delete(record);
     if (!end.again) return deps.recent.add(delivery, record);
-    end = await attempt(end.again, record, deps, signal);
+    end = await attempt(end.again, record, deps, { signal, isRetry: true });
   }
 }
 
@@ -95,11 +95,11 @@ async function attempt(
   delivery: Delivery,
   record: IncomingRecord,
   deps: AttemptDeps,
-  signal: AbortSignal,
+  { signal, isRetry }: { signal: AbortSignal; isRetry: boolean },
 ): Promise<AttemptEnd> {
   const { webhooks, gate } = deps;
   const limits = (): GateLimits => limitsOf(webhooks.find(delivery.webhook_id));
-  const entry = await gate.enter({ webhookId: delivery.webhook_id, limits, signal });
+  const entry = await gate.enter({ webhookId: delivery.webhook_id, limits, isRetry, signal });
   const pass = entry.kind === 'entered' ? entry.pass : null;
   let result: SendResult | null = null;
   try {

@@ -15,7 +15,7 @@ function aQueue(options: Parameters<typeof aGate>[0] = {}) {
     const { webhook: webhookId = 'a', limit = 16, rate = null } = o;
     const limits = () => ({ maxConcurrency: limit, ratePerSecond: rate });
     const { signal = new AbortController().signal } = o;
-    const entry = await gate.enter({ webhookId, limits, signal });
+    const entry = await gate.enter({ webhookId, limits, isRetry: false, signal });
     entries.set(name, entry);
     (entry.kind === 'entered' ? entered : deferred).push(name);
   };

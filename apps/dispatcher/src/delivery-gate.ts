@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events';
-import { EndpointGate, type Deferral, type GateLimits, type GateOptions, type Pass } from '@dits/domain';
+import { EndpointGate, type Deferral, type GateOptions, type GateRequest, type Pass } from '@dits/domain';
 
 /** How a delivery came through the gate. */
 export type Entry = { kind: 'entered'; pass: Pass } | { kind: 'deferred'; deferral: Deferral };
@@ -40,8 +40,8 @@ export class DeliveryGate {
    * delivery is to be put off. Rejects with the signal's reason when that aborts first. `limits` is asked at every
    * decision.
    */
-  enter(o: { webhookId: string; limits: () => GateLimits; signal: AbortSignal }): Promise<Entry> {
-    const { webhookId, limits, signal } = o;
+  enter({ signal, ...request }: GateRequest & { signal: AbortSignal }): Promise<Entry> {
+    const { webhookId } = request;
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     return new Promise((resolve, reject) => {
       let isAnswered = false;
@@ -58,7 +58,7 @@ export class DeliveryGate {
         this.gate.cancel(webhookId, waiter, this.now());
         reject(signal.reason as Error);
       };
-      this.gate.request(webhookId, limits, waiter, this.now());
+      this.gate.request(request, waiter, this.now());
       if (isAnswered) return;
       // All records of an assignment share one signal: thousands of listeners are no leak.
       setMaxListeners(0, signal);

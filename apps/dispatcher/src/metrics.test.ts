@@ -43,7 +43,12 @@ describe("the dispatcher's metrics", () => {
     const attempt = async (webhookId: string): Promise<void> => {
       const delivery = aDelivery({ webhook_id: webhookId, delivery_id: `d-${webhookId}` });
       const limits = () => ({ maxConcurrency: 16, ratePerSecond: null });
-      const entry = await gate.enter({ webhookId, limits, signal: new AbortController().signal });
+      const entry = await gate.enter({
+        webhookId,
+        limits,
+        isRetry: false,
+        signal: new AbortController().signal,
+      });
       if (entry.kind === 'entered') gate.leave(entry.pass, 'failure');
       for (const [status, outcome] of [
         [200, 'delivered'],

@@ -29,7 +29,7 @@ function aGate(options: Partial<GateOptions> = {}) {
       nowMs += ms;
       gate.tick(nowMs);
     },
-    ask(name: string, webhook: string, limits: Partial<GateLimits> = {}): void {
+    ask(name: string, webhook: string, limits: Partial<GateLimits> = {}, { isRetry = false } = {}): void {
       const waiter: GateWaiter = {
         enter(pass) {
           entered.push(name);
@@ -38,7 +38,8 @@ function aGate(options: Partial<GateOptions> = {}) {
         defer: (deferral) => void deferred.set(name, deferral),
       };
       waiters.set(name, waiter);
-      gate.request(webhook, () => ({ maxConcurrency: 16, ratePerSecond: null, ...limits }), waiter, nowMs);
+      const all = { maxConcurrency: 16, ratePerSecond: null, ...limits };
+      gate.request({ webhookId: webhook, limits: () => all, isRetry }, waiter, nowMs);
     },
     askMany(count: number, webhook: string, limits: Partial<GateLimits> = {}): void {
       for (let i = 0; i < count; i++) this.ask(`${webhook}${i}`, webhook, limits);
@@ -60,6 +61,19 @@ describe('places', () => {
     end('a7');
     end('a2');
     expect(entered.slice(-2)).toEqual(['a16', 'a17']);
+  });
+
+  it('lets an immediate retry go before all that wait, and retries in their own order', () => {
+    const { ask, askMany, entered, end } = bound(aGate());
+    askMany(20, 'a', { maxConcurrency: 2 });
+    end('a0', 'failure');
+    end('a1', 'failure');
+    ask('a0 again', 'a', { maxConcurrency: 2 }, { isRetry: true });
+    ask('a1 again', 'a', { maxConcurrency: 2 }, { isRetry: true });
+    end('a2');
+    end('a3');
+    end('a0 again');
+    expect(entered.slice(4)).toEqual(['a0 again', 'a1 again', 'a4']);
   });
 
   it('gives the free places of the process to the waiting webhooks in turn, however long their queues', () => {
@@ -225,7 +239,10 @@ describe('memory', () => {
 // What may happen at a gate, in any order.
 const steps = fc.array(
   fc.oneof(
-    { weight: 5, arbitrary: fc.record({ do: fc.constant('ask' as const), webhook: fc.nat(3) }) },
+    {
+      weight: 5,
+      arbitrary: fc.record({ do: fc.constant('ask' as const), webhook: fc.nat(3), isRetry: fc.boolean() }),
+    },
     {
       weight: 4,
       arbitrary: fc.record({
@@ -254,7 +271,7 @@ describe('whatever happens', () => {
         let nowMs = 0;
         const inFlight: { webhook: number; pass: Pass }[] = [];
         const waiting = new Set<{ webhook: number; waiter: GateWaiter }>();
-        const ask = (webhook: number): void => {
+        const ask = ({ webhook, isRetry }: { webhook: number; isRetry: boolean }): void => {
           const asker = {
             webhook,
             waiter: {
@@ -268,7 +285,11 @@ describe('whatever happens', () => {
             },
           };
           waiting.add(asker);
-          gate.request(String(webhook), () => limits[webhook]!, asker.waiter, nowMs);
+          gate.request(
+            { webhookId: String(webhook), limits: () => limits[webhook]!, isRetry },
+            asker.waiter,
+            nowMs,
+          );
         };
         const end = (which: number, result: 'success' | 'failure' | 'none'): void => {
           const [ended] = inFlight.splice(which % Math.max(1, inFlight.length), 1);
@@ -286,7 +307,7 @@ describe('whatever happens', () => {
         for (const step of todo) {
           switch (step.do) {
             case 'ask':
-              ask(step.webhook);
+              ask(step);
               break;
             case 'end':
               end(step.which, step.result);

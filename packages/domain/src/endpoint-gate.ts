@@ -12,6 +12,14 @@ export interface GateOptions {
   circuit: CircuitOptions;
 }
 
+/** Who asks for a place. */
+export interface GateRequest {
+  webhookId: string;
+  limits: () => GateLimits;
+  /** An immediate retry of what was in flight a moment ago: it goes before those that wait. */
+  isRetry: boolean;
+}
+
 // Weight of the newest request in the mean of all.
 const NEWEST_OF_ALL = 0.02;
 // How soon a queue that has become too slow is noticed when nobody comes or leaves.
@@ -32,7 +40,8 @@ const SWEEP_EVERY_MS = 60_000;
  *                        |------------------------------------------------------> deferred
  *                        `-- cancel ---------------------------------------------> (gone)
  * ```
- * - Within a webhook first come, first served. Webhooks that wait and could go take turns, so that one with a long queue
+ * - Within a webhook first come, first served, but for an immediate retry: that is immediate, and what it holds up (the offset of its
+ *   record) would be all that was attempted since. Webhooks that wait and could go take turns, so that one with a long queue
  *   gets no more places than one with a short queue.
  * - Work-conserving: while there are places a webhook gets all that its own bounds allow. Only once half of the process's
  *   places are taken a slow webhook (500 ms and more a request) gets no second one, so that many that hang leave
@@ -89,14 +98,14 @@ export class EndpointGate {
    * Asks for a place. One of the waiter's functions is called once: within this call, or within a later one of the gate's.
    * `limits` are asked at every decision.
    */
-  request(webhookId: string, limits: () => GateLimits, waiter: GateWaiter, nowMs: number): void {
+  request({ webhookId, limits, isRetry }: GateRequest, waiter: GateWaiter, nowMs: number): void {
     let lane = this.lanes.get(webhookId);
     if (!lane) {
       lane = new EndpointLane(webhookId, { ...this.options, all: this.all }, limits, nowMs);
       this.lanes.set(webhookId, lane);
     }
     lane.limits = limits;
-    lane.waiting.add(waiter);
+    lane.waiting.add(waiter, { ahead: isRetry });
     this.totalWaiting += 1;
     this.update(lane, nowMs);
     this.admit(nowMs);
@@ -140,13 +149,13 @@ export class EndpointGate {
     while (this.total < this.options.maxInFlight) {
       const lane = this.nextReady(nowMs);
       if (!lane) return;
-      const [waiter] = lane.waiting;
-      lane.waiting.delete(waiter!);
+      const waiter = lane.waiting.first!;
+      lane.waiting.delete(waiter);
       this.totalWaiting -= 1;
       this.total += 1;
       const begun = lane.begin(nowMs);
       this.update(lane, nowMs);
-      waiter!.enter(this.passFor(lane, begun));
+      waiter.enter(this.passFor(lane, begun));
     }
   }
 

@@ -1,5 +1,6 @@
 import { CircuitBreaker, type CircuitOptions } from './circuit-breaker.js';
 import { RateLimit } from './rate-limit.js';
+import { WaitingLine } from './waiting-line.js';
 
 /** What a webhook allows. */
 export interface GateLimits {
@@ -59,8 +60,7 @@ const TOGETHER_MS = 15_000;
 
 /** One webhook at the gate: who waits, what is in flight, and what is known of its receiver. */
 export class EndpointLane {
-  /** In order of arrival. */
-  readonly waiting = new Set<GateWaiter>();
+  readonly waiting = new WaitingLine<GateWaiter>();
   readonly circuit: CircuitBreaker;
   inFlight = 0;
   usedAtMs: number;
@@ -130,7 +130,7 @@ export class EndpointLane {
   /** Who waits and would wait too long, the last first. */
   *tooLong(nowMs: number): Generator<{ waiter: GateWaiter; deferral: Deferral }> {
     if (this.deferralOf(this.waiting.size, nowMs) === null) return;
-    for (const waiter of [...this.waiting].reverse()) {
+    for (const waiter of this.waiting.fromTheEnd()) {
       const deferral = this.deferralOf(this.waiting.size, nowMs);
       if (!deferral) return;
       if (nowMs - this.deferred.sinceMs > TOGETHER_MS) this.deferred = { count: 0, sinceMs: nowMs };

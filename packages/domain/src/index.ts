@@ -15,7 +15,7 @@ export type { CircuitOptions, CircuitState } from './circuit-breaker.js';
 export { deferralStep } from './deferral-step.js';
 export type { DeferralStep } from './deferral-step.js';
 export { EndpointGate } from './endpoint-gate.js';
-export type { GateOptions } from './endpoint-gate.js';
+export type { GateOptions, GateRequest } from './endpoint-gate.js';
 export type { Deferral, GateLimits, GateWaiter, Pass } from './endpoint-lane.js';
 export { matchesPattern } from './event-pattern.js';
 export { nextStep } from './next-step.js';

@@ -6,7 +6,7 @@ import type { AssignedPartition } from './assigned-partition.js';
 import type { GroupMember } from './group-member.js';
 
 // What a crash repeats is what was completed since; a commit takes about 1 ms.
-const COMMIT_EVERY_MS = 250;
+const COMMIT_EVERY_MS = 100;
 
 export interface CommitterOptions {
   log: Log;

@@ -42,8 +42,9 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
     while (!stopping && !partition.over) {
       const batch = queue.take(options.maxBatchRecords ?? 500, isDue);
       if (batch.length === 0) {
-        const waitMs = queue.first ? dueAtMs(options, queue.first.record) - options.now() : LOOK_EVERY_MS;
-        await wakeUp.wait(Math.min(Math.max(waitMs, 1), LOOK_EVERY_MS));
+        const { first } = queue;
+        // An empty one is woken by what comes.
+        await wakeUp.wait(first ? waitMs(dueAtMs(options, first.record) - options.now()) : 60_000);
         continue;
       }
       await handleUntilDone(batch, {
@@ -101,6 +102,8 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
     },
   });
 }
+
+const waitMs = (dueInMs: number): number => Math.min(Math.max(dueInMs, 1), LOOK_EVERY_MS);
 
 /** What waits of one partition. */
 interface Lane {
