@@ -100,14 +100,11 @@ describe.each(types)('any event of type %s', (name, type) => {
           const from = at % avro.length;
           const broken = [avro.subarray(0, from), Buffer.from(hex, 'hex')];
           if (!isCut) broken.push(avro.subarray(from + 1));
-          const startedAt = performance.now();
           try {
             type.type.fromBuffer(Buffer.concat(broken));
           } catch {
-            // Whatever it says.
+            // Whatever it says, if only it comes to an end.
           }
-          // 1 s: it is far below a millisecond, but for a machine that does something else meanwhile.
-          expect(performance.now() - startedAt).toBeLessThan(1000);
         },
       ),
       { numRuns: 150 },

@@ -62,14 +62,12 @@ describe('a list', () => {
   it.each(items.map((item) => [JSON.stringify(item), item] as const))(
     'of %s that claims more items than there are bytes is poison at once',
     (_, item) => {
-      const startedAt = performance.now();
       for (const hex of [claim, `ffefff${'ff'.repeat(6)}01`, `01${claim}`]) {
         const type = recordOf({ type: 'array', items: item });
         expect(reasonOf(() => type.fromBuffer(Buffer.from(hex, 'hex')))).toBe('not_avro');
         const map = recordOf({ type: 'map', values: item });
         expect(reasonOf(() => map.fromBuffer(Buffer.from(hex, 'hex')))).toBe('not_avro');
       }
-      expect(performance.now() - startedAt).toBeLessThan(1000);
     },
   );
 

@@ -1,6 +1,6 @@
 import { KafkaFault } from '@dits/contracts';
-import type { Admin } from 'kafkajs';
-import { settledWithin } from './backoff.js';
+import kafkajs, { type Admin } from 'kafkajs';
+import { Backoff, settledWithin, sleep } from './backoff.js';
 import type { KafkaConnection } from './connection.js';
 import { errorText } from './error-text.js';
 
@@ -9,6 +9,9 @@ const LATEST = -1;
 
 // A partition that was added is noticed within it; a leader that has moved, at the first failure.
 const METADATA_MAX_AGE_MS = 10_000;
+
+// A leader or a coordinator that has just moved, about a second; kafkajs's admin gives up at once.
+const MAX_ATTEMPTS = 4;
 
 /** First and next-to-be-written offset of a partition. */
 export interface PartitionBounds {
@@ -91,14 +94,19 @@ export class OffsetQueries {
   }
 
   private async ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
-    const admin = (this.admin ??= this.connect());
-    try {
-      return await question(await admin);
-    } catch (cause) {
-      // A client that failed may hold on to a dead connection: the next question gets a new one.
-      if (this.admin === admin) this.admin = null;
-      void admin.then((a) => a.disconnect()).catch(() => undefined);
-      throw new KafkaFault(`Kafka did not tell the ${what}: ${errorText(cause)}`, { cause });
+    const backoff = new Backoff(100, 1000);
+    for (let attempt = 1; ; attempt++) {
+      const admin = (this.admin ??= this.connect());
+      try {
+        return await question(await admin);
+      } catch (cause) {
+        // A client that failed may hold on to a dead connection: the next question gets a new one.
+        if (this.admin === admin) this.admin = null;
+        void admin.then((a) => a.disconnect()).catch(() => undefined);
+        if (attempt >= MAX_ATTEMPTS || !isPassing(cause))
+          throw new KafkaFault(`Kafka did not tell the ${what}: ${errorText(cause)}`, { cause });
+        await sleep(backoff.next());
+      }
     }
   }
 
@@ -109,4 +117,9 @@ export class OffsetQueries {
     await admin.connect();
     return admin;
   }
+}
+
+/** Whether the broker itself says that another try may do. */
+function isPassing(error: unknown): boolean {
+  return error instanceof kafkajs.KafkaJSProtocolError && error.retriable;
 }

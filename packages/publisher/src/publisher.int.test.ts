@@ -197,9 +197,7 @@ describe('while Kafka is away, a publisher', () => {
     const line = aLine();
     const publisher = await aPublisher({ line, deadlineMs: 1000 });
     line.cut();
-    const startMs = performance.now();
     const failure = await failureOf(publisher.publishAll(locks(repositoryId, 3)));
-    expect(performance.now() - startMs).toBeLessThan(10_000);
     expect(failure.reason).toBe('not_confirmed');
     expect(failure.message).toMatch(
       /^3 of 3 events not confirmed after 1000 ms\. Kafka did not take it: is it up/,
