@@ -665,6 +665,24 @@ describe('attemptDelivery', () => {
     expect(sent.map(({ headers }) => headers['X-Dits-Delivery'])).toEqual(['a', 'b', 'a', 'c', 'd']);
   });
 
+  it('attempts again on a fresh connection when the kept one was closed: each on record, and neither the receiver’s fault', async () => {
+    const gate = aGate({ failuresToOpen: 1, now: () => NOW_MS });
+    const stale = { ...failure('reset'), staleConnection: true };
+    const { attempt, sent, produced } = aStage({ webhook, results: [stale, answer(200)], deps: { gate } });
+    await attempt(recordOf(delivery));
+    expect(
+      sent.map(({ headers, onFreshConnection }) => [headers['X-Dits-Attempt'], onFreshConnection]),
+    ).toEqual([
+      ['1', false],
+      ['2', true],
+    ]);
+    expect(produced.flatMap(decoded).map(({ record }) => record)).toMatchObject([
+      { attempt: 1, schedule_attempt: 1, error_class: 'reset', next_step: 'immediate_retry' },
+      { attempt: 2, schedule_attempt: 1, status_code: 200, next_step: 'done' },
+    ]);
+    expect(gate.isOpen(webhook.webhook_id)).toBe(false);
+  });
+
   it('gives its place at the gate back whatever happens', async () => {
     const gate = aGate({ maxInFlight: 1 });
     const send = () => Promise.reject(new Error('closed'));

@@ -63,7 +63,7 @@ export async function attemptDelivery(
 
   if (deps.recent.has(delivery, record)) return passOver(delivery, deps);
 
-  let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, { signal, isRetry: false }));
+  let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, { signal }));
   for (;;) {
     try {
       // One call: the entry and the next step get on the way together, and both are durable before the offset moves.
@@ -74,7 +74,8 @@ export async function attemptDelivery(
     }
     unwritten.delete(record);
     if (!end.again) return deps.recent.add(delivery, record);
-    end = await attempt(end.again, record, deps, { signal, isRetry: true });
+    const { delivery: next, onFreshConnection } = end.again;
+    end = await attempt(next, record, deps, { signal, isRetry: true, onFreshConnection });
   }
 }
 
@@ -95,7 +96,11 @@ async function attempt(
   delivery: Delivery,
   record: IncomingRecord,
   deps: AttemptDeps,
-  { signal, isRetry }: { signal: AbortSignal; isRetry: boolean },
+  {
+    signal,
+    isRetry = false,
+    onFreshConnection = false,
+  }: { signal: AbortSignal; isRetry?: boolean; onFreshConnection?: boolean },
 ): Promise<AttemptEnd> {
   const { webhooks, gate } = deps;
   const limits = (): GateLimits => limitsOf(webhooks.find(delivery.webhook_id));
@@ -115,7 +120,8 @@ async function attempt(
     const secrets = deps.secretsOf(webhook, startedAtMs);
     const headers = requestHeaders({ delivery, secrets, nowMs: startedAtMs, userAgent, own });
     // Not broken off by the signal: the receiver may have acted on it, so its end is worth waiting for.
-    result = await deps.send({ url: webhook.url, headers, body: delivery.body, timeoutMs });
+    const { url } = webhook;
+    result = await deps.send({ url, headers, body: delivery.body, timeoutMs, onFreshConnection });
     const { outcome, reason } = classify(result, { retryStatuses: webhook.retry_statuses });
     if (pass) gate.leave(pass, verdictOf(result, outcome));
     return conclude({ delivery, webhook, record, headers, own, result, outcome, reason, startedAtMs }, deps);
@@ -134,8 +140,8 @@ function limitsOf(webhook: WebhookSnapshot | undefined): GateLimits {
 }
 
 /** What an attempt says about its receiver: one that rejects is there and well. */
-function verdictOf({ kind }: SendResult, outcome: Outcome): 'success' | 'failure' | 'none' {
-  if (kind === 'forbidden_destination') return 'none';
+function verdictOf({ kind, staleConnection }: SendResult, outcome: Outcome): 'success' | 'failure' | 'none' {
+  if (kind === 'forbidden_destination' || staleConnection) return 'none';
   return outcome === 'retryable' ? 'failure' : 'success';
 }
 

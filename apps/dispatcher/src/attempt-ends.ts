@@ -21,7 +21,7 @@ export interface EndDeps {
 /** How an attempt ended for us: what has to be written, and the attempt that follows at once, if any. */
 export interface AttemptEnd {
   records: OutgoingRecord[];
-  again: Delivery | null;
+  again: { delivery: Delivery; onFreshConnection: boolean } | null;
 }
 
 /** Ends a waiting attempt without a word in the history, which has had the redelivery's since it was asked for. */
@@ -147,7 +147,7 @@ export function conclude(
       status_code: entry.status_code,
       error_phase: entry.error_phase,
       duration_ms: entry.duration_ms,
-      retried_on_fresh_socket: result.retriedOnFreshSocket === true,
+      stale_connection: result.staleConnection === true,
       next_step: entry.next_step,
       not_before: step.kind === 'retry' ? new Date(step.notBeforeMs).toISOString() : null,
     },
@@ -161,11 +161,11 @@ export function conclude(
   switch (step.kind) {
     case 'done':
       return { records, again: null };
-    case 'immediate_retry':
-      return {
-        records,
-        again: following(delivery, { scheduleAttempt: step.scheduleAttempt, firstAttemptAtMs }),
-      };
+    case 'immediate_retry': {
+      const { scheduleAttempt, onFreshConnection } = step;
+      const next = following(delivery, { scheduleAttempt, firstAttemptAtMs });
+      return { records, again: { delivery: next, onFreshConnection } };
+    }
     case 'retry': {
       const { tier, notBeforeMs, scheduleAttempt } = step;
       const next = following(delivery, { scheduleAttempt, firstAttemptAtMs, notBeforeMs });

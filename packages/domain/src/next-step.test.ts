@@ -42,8 +42,25 @@ describe('nextStep', () => {
     });
   });
 
+  it('makes an attempt on a stale connection again at once on a fresh one, at whatever place, which stays', () => {
+    const stale: SendResult = {
+      kind: 'reset',
+      phase: 'headers',
+      message: 'closed',
+      ...measures,
+      staleConnection: true,
+    };
+    for (const scheduleAttempt of [1, 2, 9]) {
+      expect(step({ result: stale, scheduleAttempt, circuitOpen: true })).toEqual({
+        kind: 'immediate_retry',
+        scheduleAttempt,
+        onFreshConnection: true,
+      });
+    }
+  });
+
   it('retries at once after a first 5xx answer, and only then', () => {
-    expect(step()).toEqual({ kind: 'immediate_retry', scheduleAttempt: 2 });
+    expect(step()).toEqual({ kind: 'immediate_retry', scheduleAttempt: 2, onFreshConnection: false });
     expect(step({ result: timeout })).toMatchObject({ kind: 'retry', tier: tiers[0], scheduleAttempt: 3 });
     expect(step({ result: response(429) })).toMatchObject({ kind: 'retry', tier: tiers[0] });
     expect(step({ circuitOpen: true })).toMatchObject({ kind: 'retry', tier: tiers[0] });

@@ -22,7 +22,12 @@ export interface AttemptFacts {
 /** What follows from an attempt. `scheduleAttempt` is what the next delivery record carries as `schedule_attempt`. */
 export type Step =
   | { kind: 'done' }
-  | { kind: 'immediate_retry'; scheduleAttempt: number }
+  | {
+      kind: 'immediate_retry';
+      scheduleAttempt: number;
+      /** Not on a kept-alive one: that was the trouble. */
+      onFreshConnection: boolean;
+    }
   | {
       kind: 'retry';
       /** Whose topic the delivery waits on. */
@@ -38,7 +43,8 @@ export type Step =
  *
  * The places of a schedule are 1: the first attempt; 2: the immediate retry, which only a 5xx answer to the first
  * attempt brings; then one place per tier. Whoever gets no immediate retry goes from 1 to 3, so the place alone tells
- * which tier is next. With seven tiers that is nine attempts at most. The reason of a schedule that ended is
+ * which tier is next. With seven tiers that is nine attempts at most; an attempt on a connection that turned out to be closed
+ * is made again at once and takes no place, since nothing of it may have reached the receiver. The reason of a schedule that ended is
  * `schedule_ended`; that of a rejected attempt is the classification's.
  *
  * A step waits for its tier's delay plus jitter, never less. A longer `Retry-After` lengthens it up to the next tier's
@@ -64,8 +70,9 @@ export function nextStep(facts: AttemptFacts, nowMs: number, random: () => numbe
 
 function retryStep(facts: AttemptFacts, nowMs: number, random: () => number): Step {
   const { result, scheduleAttempt, tiers, circuitOpen = false } = facts;
+  if (result.staleConnection) return { kind: 'immediate_retry', scheduleAttempt, onFreshConnection: true };
   if (scheduleAttempt === 1 && result.kind === 'response' && result.status >= 500 && !circuitOpen) {
-    return { kind: 'immediate_retry', scheduleAttempt: 2 };
+    return { kind: 'immediate_retry', scheduleAttempt: 2, onFreshConnection: false };
   }
   const index = Math.max(0, scheduleAttempt - 2);
   const roomMs = facts.firstAttemptAtMs + SCHEDULE_SPAN_MS - nowMs;

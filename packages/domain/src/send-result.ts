@@ -12,10 +12,10 @@ export interface SendMeasures {
   /** Address and port that was dialled (`203.0.113.7:443`, `[2001:db8::1]:443`); null when none was. */
   remoteAddress: string | null;
   /**
-   * True when a kept-alive connection turned out to be closed before any byte of an answer came, and the request was
-   * sent once more on a fresh one, within the same time limit.
+   * True when a kept-alive connection was closed before any byte of an answer came. Receivers close idle connections when they like,
+   * and this request was on its way then: it says nothing about the receiver, so another attempt on a fresh connection follows.
    */
-  retriedOnFreshSocket?: boolean;
+  staleConnection?: boolean;
 }
 
 /** An answer that came in full, or up to the size we read, within the time limit. */

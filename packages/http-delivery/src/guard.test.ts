@@ -65,8 +65,12 @@ function aSender(options: HttpSenderOptions): HttpSender {
   return sender;
 }
 
-const post = (sender: HttpSender, url = `http://receiver.example:${port}/`): Promise<SendResult> =>
-  sender.send({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000 });
+const post = (
+  sender: HttpSender,
+  url = `http://receiver.example:${port}/`,
+  { onFreshConnection = false } = {},
+): Promise<SendResult> =>
+  sender.send({ url, headers: {}, body: Buffer.from('{}'), timeoutMs: 5_000, onFreshConnection });
 
 describe('the destination guard', () => {
   it.each([
@@ -160,7 +164,7 @@ describe('the destination guard', () => {
     expect(connections).toEqual({ [RECEIVER]: 1, [INSIDE]: 0 });
   });
 
-  it('judges anew when a kept connection is replaced within a send', async () => {
+  it('judges anew when a fresh connection takes the place of a kept one', async () => {
     const { resolve } = aResolver([RECEIVER], [INSIDE]);
     const sender = aSender({ resolve });
     await post(sender);
@@ -168,10 +172,10 @@ describe('the destination guard', () => {
       socket.removeAllListeners('data');
       socket.on('data', () => socket.resetAndDestroy());
     }
-    expect(await post(sender)).toMatchObject({
+    expect(await post(sender)).toMatchObject({ kind: 'reset', staleConnection: true });
+    expect(await post(sender, undefined, { onFreshConnection: true })).toMatchObject({
       kind: 'forbidden_destination',
       rule: 'loopback',
-      retriedOnFreshSocket: true,
       remoteAddress: null,
     });
     expect(connections).toEqual({ [RECEIVER]: 1, [INSIDE]: 0 });

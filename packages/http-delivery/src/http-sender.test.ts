@@ -91,7 +91,7 @@ describe('an answer', () => {
       body: Buffer.from('made'),
       truncated: false,
       remoteAddress: new URL(receiver.url).host,
-      retriedOnFreshSocket: false,
+      staleConnection: false,
     });
     expect(Object.keys(result.phasesMs)).toEqual(['connect', 'headers', 'body']);
     const sum = Object.values(result.phasesMs).reduce((a, b) => a + b, 0);
@@ -239,7 +239,7 @@ describe('a failure', () => {
     });
     const result = await aSender().send(aRequest(url));
     // Whether the last bytes came through before the reset is the network's affair.
-    expect(result).toMatchObject({ kind: 'reset', retriedOnFreshSocket: false });
+    expect(result).toMatchObject({ kind: 'reset', staleConnection: false });
     expect(['headers', phase]).toContain(result.kind === 'reset' && result.phase);
   });
 
@@ -336,8 +336,10 @@ describe('connections', () => {
     expect(sender.connections).toBe(1);
   });
 
-  it('are replaced once, on the record, when the receiver has closed a kept one as the next request went out', async () => {
+  it('are stale when the receiver has closed a kept one as the next request went out; a fresh one is made on demand', async () => {
+    let connections = 0;
     const url = await aTcpServer((socket, n) => {
+      connections = n;
       let requests = 0;
       socket.on('data', () => {
         requests += 1;
@@ -346,31 +348,30 @@ describe('connections', () => {
       });
     });
     const sender = aSender();
-    expect(await sender.send(aRequest(url))).toMatchObject({ kind: 'response', retriedOnFreshSocket: false });
-    const second = await sender.send(aRequest(url));
-    expect(second).toMatchObject({ kind: 'response', status: 200, retriedOnFreshSocket: true });
-    expect(Object.keys(second.phasesMs)).toEqual(['headers', 'connect', 'body']);
+    expect(await sender.send(aRequest(url))).toMatchObject({ kind: 'response', staleConnection: false });
+    expect(await sender.send(aRequest(url))).toMatchObject({ kind: 'reset', staleConnection: true });
+    const third = await sender.send({ ...aRequest(url), onFreshConnection: true });
+    expect(third).toMatchObject({ kind: 'response', status: 200, staleConnection: false });
+    expect(Object.keys(third.phasesMs)).toEqual(['connect', 'headers', 'body']);
+    expect(connections).toBe(2);
     expect(sender.connections).toBe(1);
   });
 
-  it('are not replaced twice', async () => {
-    let connections = 0;
-    const url = await aTcpServer((socket, n) => {
-      connections = n;
-      let requests = 0;
-      socket.on('data', () => {
-        requests += 1;
-        if (n === 1 && requests === 1) socket.write(OK);
-        else socket.resetAndDestroy();
-      });
-    });
-    const sender = aSender();
-    await sender.send(aRequest(url));
-    expect(await sender.send(aRequest(url))).toMatchObject({ kind: 'reset', retriedOnFreshSocket: true });
-    expect(connections).toBe(2);
+  it('that are kept make way for a fresh one, and are not counted any more', async () => {
+    const receiver = await aReceiver();
+    const sender = aSender({ connectionsPerOrigin: 1 });
+    await sender.send(aRequest(receiver.url));
+    const fresh = await sender.send({ ...aRequest(receiver.url), onFreshConnection: true });
+    expect(Object.keys(fresh.phasesMs)).toEqual(['connect', 'headers', 'body']);
+    expect(sender.connections).toBe(1);
   });
 
-  it('are not replaced once a byte of an answer has come, so that the request is not repeated', async () => {
+  it('that are fresh are never stale', async () => {
+    const url = await aTcpServer((socket) => void socket.on('data', () => socket.resetAndDestroy()));
+    expect(await aSender().send(aRequest(url))).toMatchObject({ kind: 'reset', staleConnection: false });
+  });
+
+  it('are not stale once a byte of an answer has come, so that the request is not repeated', async () => {
     let connections = 0;
     const url = await aTcpServer((socket, n) => {
       connections = n;
@@ -383,7 +384,7 @@ describe('connections', () => {
     });
     const sender = aSender();
     await sender.send(aRequest(url));
-    expect(await sender.send(aRequest(url))).toMatchObject({ kind: 'reset', retriedOnFreshSocket: false });
+    expect(await sender.send(aRequest(url))).toMatchObject({ kind: 'reset', staleConnection: false });
     expect(connections).toBe(1);
   });
 
@@ -398,7 +399,7 @@ describe('connections', () => {
     first!.end();
     await until('no connection', () => sender.connections === 0);
     const second = await sender.send(aRequest(url));
-    expect(second).toMatchObject({ kind: 'response', retriedOnFreshSocket: false });
+    expect(second).toMatchObject({ kind: 'response', staleConnection: false });
     expect(Object.keys(second.phasesMs)).toEqual(['connect', 'headers', 'body']);
   });
 

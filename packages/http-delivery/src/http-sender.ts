@@ -22,6 +22,8 @@ export interface SendRequest {
   body: Buffer;
   /** From the first DNS query to the last body byte of the answer. */
   timeoutMs: number;
+  /** Makes a connection instead of using one that was kept. Default false. */
+  onFreshConnection?: boolean;
   /** Breaks the send off. */
   signal?: AbortSignal;
 }
@@ -87,8 +89,8 @@ export class HttpSender {
   /**
    * Sends one POST and resolves with how it ended, whatever the receiver does, within `timeoutMs`.
    *
-   * A connection that was kept alive and that the receiver has closed meanwhile, before any byte of an answer, is
-   * replaced once, within the same clock; the result says so. Rejects with the signal's reason when that breaks the
+   * A connection that was kept alive may turn out to be closed, before any byte of an answer: the result says so
+   * (`staleConnection`), and the caller should send again with `onFreshConnection`. Rejects with the signal's reason when that breaks the
    * send off, with {@link EgressProxyFault} when the proxy does not do its part (nothing was sent then), and with an `Error`
    * after {@link close}.
    */
@@ -114,32 +116,24 @@ export class HttpSender {
     if ('refusal' in target) return refused(target.refusal);
     const { url, origin } = target;
 
-    let lane = await this.lanes.take(origin, signal);
+    const taken = await this.lanes.take(origin, signal);
+    const lane = request.onFreshConnection && taken.dials > 0 ? this.lanes.replace(taken) : taken;
     let isReusable = false;
     const timeline = new Timeline();
     const breakOff = breakOffAfter(timeoutMs, signal);
-    const attempt = (): Promise<SendEnd> => {
-      lane.timeline = timeline;
-      return Promise.race([breakOff.happened, exchange({ lane, url, headers, body, timeline })]);
-    };
+    lane.timeline = timeline;
     try {
       const dialsBefore = lane.dials;
-      let end = await attempt();
-      // Only on a connection that stood before: its receiver may close an idle one whenever it likes, and our request
-      // was on its way then. Once a byte of an answer has come, the request must not be repeated.
-      const retriedOnFreshSocket =
+      const end = await Promise.race([breakOff.happened, exchange({ lane, url, headers, body, timeline })]);
+      // Only one that stood before. Once a byte of an answer has come the receiver has the request.
+      const staleConnection =
         end.kind === 'error' && !end.answered && lane.dials === dialsBefore && isClosed(end.error);
-      if (retriedOnFreshSocket) {
-        lane = this.lanes.replace(lane);
-        end = await attempt();
-      }
-
       if (end.kind === 'signal') throw end.reason;
       const fault = this.faultOf(end, lane);
       if (fault) throw fault;
       isReusable = end.kind === 'answer' && end.answer.whole;
       const phase = phaseOf(timeline, lane);
-      const measures = { ...timeline.end(), remoteAddress: lane.remoteAddress, retriedOnFreshSocket };
+      const measures = { ...timeline.end(), remoteAddress: lane.remoteAddress, staleConnection };
       return toResult(end, { phase, timeoutMs, measures });
     } finally {
       breakOff.clear();
@@ -203,7 +197,7 @@ const NOTHING_DONE: SendMeasures = {
   durationMs: 0,
   phasesMs: {},
   remoteAddress: null,
-  retriedOnFreshSocket: false,
+  staleConnection: false,
 };
 
 function refused({ rule, message }: Refusal, measures = NOTHING_DONE): SendResult {
