@@ -210,7 +210,8 @@ describe('the gateway with real services', () => {
     const refused = await post(gateway, push, token);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(60);
-    expect(refused.headers.get('ratelimit')).toBe('"ingest";r=0;t=500');
+    // The bucket fills while we ask.
+    expect(refused.headers.get('ratelimit')).toMatch(/^"ingest";r=0;t=(500|4\d\d)$/);
     expect((await post(gateway, push, await aToken())).status).toBe(202);
     expect(await gateway.stop()).toBe(0);
   });
