@@ -193,7 +193,7 @@ describe('a push that is too large', () => {
       }),
     );
     const { body } = built(aPush({ commits }));
-    expect(read).toBeLessThan(4 * body.commits!.length);
+    expect(read).toBeLessThan(4 * body.commits.length);
   });
 });
 
