@@ -80,6 +80,15 @@ export class Rig {
     return (await this.load.ask<{ posts: Post[] }>(this.orderOf(order, targets), 'posts')).posts;
   }
 
+  /** Bytes of the tables of the history with their indexes. */
+  async historyBytes(): Promise<number> {
+    const { rows } = await this.database.query<{ bytes: string }>(
+      `SELECT sum(pg_total_relation_size(relid)) AS bytes FROM pg_catalog.pg_statio_user_tables
+       WHERE relname ~ '^(events|event_bodies|deliveries|attempts|webhook_days)'`,
+    );
+    return Number(rows[0]!.bytes);
+  }
+
   /** How many of these webhooks' deliveries the history calls Delivered. */
   async countDelivered(targets: Target[]): Promise<number> {
     const { rows } = await this.database.query<{ n: number }>(

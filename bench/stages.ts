@@ -1,7 +1,9 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NOT_BEFORE_HEADER, topicNames } from '@dits/contracts';
 import { BatchingProducer, createKafka, GroupProgress } from '@dits/kafka';
-import type { AppName } from '@dits/local';
+import { instanceDir, type AppName } from '@dits/local';
 import { cpuBetween, processUsages, type ProcessUsage } from './process-usage.ts';
 import { Rig, type Target } from './rig.ts';
 import { perThousand } from './statistics.ts';
@@ -53,8 +55,17 @@ export async function stages({ events, stages: wanted, profileDir }: StagesOptio
       },
     };
     const results: Record<string, object> = {};
+    const historyBefore = await rig.historyBytes();
     // In the order in which each has what the one before has made; the retrier last, since what it puts back is no delivery.
     for (const name of ['gateway', 'router', 'dispatcher', 'recorder', 'retrier'] as const) {
+      if (name === 'retrier') {
+        // All others have done their work, once for each event.
+        results['bytes_per_delivery'] = {
+          postgres: Math.round(((await rig.historyBytes()) - historyBefore) / events),
+          ...topicBytes(platform.topicPrefix, events),
+        };
+        console.log(`bytes per delivery: ${JSON.stringify(results['bytes_per_delivery'])}`);
+      }
       const { done, feed } = await feeds[name]();
       const result = await measure(rig, name, { events, done, feed });
       if (!wanted.includes(name)) continue;
@@ -138,4 +149,22 @@ async function fillTier(kafka: ReturnType<typeof createKafka>, topic: string, co
       })),
     );
   await producer.close();
+}
+
+/** Bytes of one copy of each topic, per event. */
+function topicBytes(prefix: string, events: number): Record<string, number> {
+  const folder = join(instanceDir('bench'), 'kafka', 'data');
+  const bytes: Record<string, number> = {};
+  for (const partition of readdirSync(folder)) {
+    const topic = /^(.*)-\d+$/.exec(partition)?.[1];
+    if (!topic?.startsWith(prefix)) continue;
+    const name = topic.slice(prefix.length);
+    for (const file of readdirSync(join(folder, partition)).filter((one) => one.endsWith('.log')))
+      bytes[name] = (bytes[name] ?? 0) + statSync(join(folder, partition, file)).size;
+  }
+  return Object.fromEntries(
+    Object.entries(bytes)
+      .filter(([, sum]) => sum >= events)
+      .map(([name, sum]) => [name, Math.round(sum / events)]),
+  );
 }
