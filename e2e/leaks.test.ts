@@ -164,6 +164,7 @@ describe('what the system writes', () => {
     }
     await call('GET', base);
     await call('GET', '/v1/tokens');
+    await call('GET', '/v1/audit?limit=100');
     await call('GET', `/.well-known/dits-webhooks/keys/${ids[0]}`);
     // What nobody can read goes to the dead letters with its bytes.
     const topic = await openEventsTopic(platform);
@@ -237,6 +238,7 @@ describe('what the system writes', () => {
         'topic dits.dead-letters',
         'topic dits.deliveries.retry.15s',
         'table public.webhooks',
+        'table public.audit_entries',
         'table public.tokens',
         'table public.idempotency_keys',
       ]),

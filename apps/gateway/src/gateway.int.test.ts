@@ -58,7 +58,7 @@ async function aToken(
   limits: { repositoryIds?: number[]; revokedAt?: Date; eventsPerSecond?: number } = {},
 ): Promise<string> {
   const token = generateToken();
-  await new TokenStore(database).ensure({
+  await new TokenStore(database).ensure(database.manager, {
     id: randomUUID(),
     name: 'test',
     prefix: token.slice(0, 9),
@@ -188,7 +188,7 @@ describe('the gateway with real services', () => {
     for (const gateway of gateways) expect((await post(gateway, push, token)).status).toBe(202);
     const store = new TokenStore(database);
     const { hash } = hashToken(token, [{ id: 'default', key: tokenKey }])[0];
-    expect(await store.revoke((await store.findByHash([hash]))!.id, new Date())).toBe(true);
+    expect(await store.revoke(database.manager, (await store.findByHash([hash]))!.id, new Date())).toBe(true);
     for (const gateway of gateways)
       await until('refused', async () => (await post(gateway, push, token)).status === 401);
     expect(await Promise.all(gateways.map((gateway) => gateway.stop()))).toEqual([0, 0]);

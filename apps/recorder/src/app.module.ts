@@ -1,6 +1,7 @@
 import { stageGroups } from '@dits/contracts';
 import { GroupProgress, type OutgoingRecord } from '@dits/kafka';
 import {
+  AuditPartitions,
   DeadLetterStore,
   HistoryPartitions,
   HistoryProjection,
@@ -38,11 +39,18 @@ export class AppModule {
     const send = (record: OutgoingRecord) => producer.send(record);
     const poison = new PoisonSink({ stage: 'recorder', topic: topics.deadLetters, send, log, now });
 
-    const { historyDays, bodyDays } = config;
+    const { historyDays, bodyDays, auditTrailDays: keepDays } = config;
     const partitions = new HistoryPartitions({ database, retention: { historyDays, bodyDays }, now });
+    const auditPartitions = new AuditPartitions({ database, now });
     const projection = new HistoryProjection({ database, partitions });
     const maintenance = maintainHistory({
-      maintain: () => partitions.maintain(),
+      maintain: async () => {
+        const [history, trail] = [await partitions.maintain(), await auditPartitions.maintain({ keepDays })];
+        return {
+          created: [...history.created, ...trail.created],
+          dropped: [...history.dropped, ...trail.dropped],
+        };
+      },
       log,
       everyMs: MAINTAIN_EVERY_MS,
     });

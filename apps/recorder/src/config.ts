@@ -19,6 +19,13 @@ export const config = {
     unit: 'days',
     doc: 'Days of event bodies that are kept, at most as long as the history. Bodies are most of the volume; 7 is what Kafka keeps too.',
   },
+  auditTrailDays: {
+    env: 'DITS_AUDIT_TRAIL_DAYS',
+    schema: setting.integer(1, 36_500),
+    default: '365',
+    unit: 'days',
+    doc: 'Days for which the audit trail is kept at least; it is dropped by whole months. Not to be confused with DITS_AUDIT_INTERVAL_MS, the look for lost events.',
+  },
   maxBatchRecords: {
     env: 'DITS_RECORDER_BATCH',
     schema: setting.integer(1, 10_000),

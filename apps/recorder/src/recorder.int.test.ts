@@ -70,6 +70,7 @@ describe('the recorder', () => {
       databaseUrl: place.url,
       historyDays: 30,
       bodyDays: 7,
+      auditTrailDays: 365,
       maxBatchRecords: 50,
       retryTiers: parseTiers(DEFAULT_RETRY_TIERS),
       auditIntervalMs: 3_600_000,

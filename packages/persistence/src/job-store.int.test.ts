@@ -101,10 +101,10 @@ describe('JobStore', () => {
   it('takes a cancelled job away from its holder, once', async () => {
     await aJob(1);
     await store.claim(me, 60_000);
-    expect(await store.cancel(which(1))).toBe(true);
+    expect(await store.cancel(database.manager, which(1))).toBe(true);
     expect(await lock(1, me)).toBeNull();
-    expect(await store.cancel(which(1))).toBe(false);
-    expect(await store.cancel({ ...which(1), kind: 'replay' })).toBe(false);
+    expect(await store.cancel(database.manager, which(1))).toBe(false);
+    expect(await store.cancel(database.manager, { ...which(1), kind: 'replay' })).toBe(false);
     expect(await store.find(which(1))).toMatchObject({ state: 'cancelled' });
   });
 

@@ -47,9 +47,9 @@ export class JobStore {
   }
 
   /** Ends a running job; false when it was not running. */
-  cancel(o: { webhookId: string; kind: JobKind; id: string }): Promise<boolean> {
+  cancel(tx: Transaction, o: { webhookId: string; kind: JobKind; id: string }): Promise<boolean> {
     return storing('cancelling the job', async () => {
-      const [, count] = await this.database.query<[unknown, number]>(
+      const [, count] = await tx.query<[unknown, number]>(
         `UPDATE jobs SET state = 'cancelled', finished_at = now(), updated_at = now()
          WHERE webhook_id = $1 AND kind = $2 AND id = $3 AND state = 'running'`,
         [o.webhookId, o.kind, o.id],

@@ -81,8 +81,8 @@ describe('TokenStore', () => {
   it('revokes a token once, keeps its hash known, and lists it no more', async () => {
     const token = aToken();
     await add(token);
-    expect(await store.revoke(token.id, new Date(START))).toBe(true);
-    expect(await store.revoke(token.id, new Date(START))).toBe(false);
+    expect(await store.revoke(database.manager, token.id, new Date(START))).toBe(true);
+    expect(await store.revoke(database.manager, token.id, new Date(START))).toBe(false);
     expect(await store.findByHash([token.hash])).toMatchObject({ revokedAt: new Date(START) });
     expect((await store.list({ after: null, limit: 100 })).map(({ id }) => id)).not.toContain(token.id);
   });
@@ -90,11 +90,15 @@ describe('TokenStore', () => {
   it('makes sure of one bootstrap token when several processes start at once, and revives a revoked one', async () => {
     const hash = randomBytes(32);
     const ensure = () =>
-      store.ensure(aToken({ hash, scopes: ['admin'], repositoryIds: null, expiresAt: null }));
-    await Promise.all([ensure(), ensure(), ensure()]);
+      database.transaction((tx) =>
+        store.ensure(tx, aToken({ hash, scopes: ['admin'], repositoryIds: null, expiresAt: null })),
+      );
+    const made = await Promise.all([ensure(), ensure(), ensure()]);
+    expect(made.map(({ was }) => was).toSorted()).toEqual(['absent', 'good', 'good']);
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1);
     const first = (await store.findByHash([hash]))!;
-    await store.revoke(first.id, new Date(START));
-    await ensure();
+    await store.revoke(database.manager, first.id, new Date(START));
+    expect(await ensure()).toEqual({ id: first.id, was: 'revoked' });
     expect(await store.findByHash([hash])).toMatchObject({
       id: first.id,
       scopes: ['admin'],

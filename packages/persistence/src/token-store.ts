@@ -14,12 +14,14 @@ export class TokenStore {
 
   /**
    * Makes sure that a token with this hash exists and works: adds it, or lifts its revocation and limits. Safe when
-   * several processes start at once.
+   * several processes start at once. Returns its id, and how it was before.
    */
-  async ensure(token: Token): Promise<void> {
-    await storing('storing the bootstrap token', () =>
-      this.database
-        .getRepository(Token)
+  async ensure(tx: Transaction, token: Token): Promise<{ id: string; was: 'absent' | 'revoked' | 'good' }> {
+    return storing('storing the bootstrap token', async () => {
+      const tokens = tx.getRepository(Token);
+      const { hash } = token;
+      const before = await tokens.findOne({ where: { hash }, lock: { mode: 'pessimistic_write' } });
+      const { raw } = await tokens
         .createQueryBuilder()
         .insert()
         .values(token)
@@ -36,8 +38,13 @@ export class TokenStore {
           ],
           ['hash'],
         )
-        .execute(),
-    );
+        // Else the stored id would be written into what was given.
+        .updateEntity(false)
+        .returning('id')
+        .execute();
+      const [{ id }] = raw as [{ id: string }];
+      return { id, was: id === token.id ? 'absent' : before?.revokedAt ? 'revoked' : 'good' };
+    });
   }
 
   /** The token with one of these hashes (of one text under several keys), revoked and expired ones too; an earlier hash wins. */
@@ -65,9 +72,9 @@ export class TokenStore {
   }
 
   /** Revokes a token; false when there is none that is not revoked yet. */
-  async revoke(id: string, at: Date): Promise<boolean> {
+  async revoke(tx: Transaction, id: string, at: Date): Promise<boolean> {
     const result = await storing('revoking the token', () =>
-      this.database
+      tx
         .createQueryBuilder()
         .update(Token)
         .set({ revokedAt: at })

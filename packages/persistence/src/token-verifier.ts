@@ -5,6 +5,7 @@ import type { Token } from './entities/token.js';
 /** What a token that is good allows. */
 export interface VerifiedTokenFacts {
   tokenId: string;
+  name: string;
   scopes: string[];
   /** With `ownerLogins`: what it is limited to, either one sufficing; both null: no limit. */
   repositoryIds: number[] | null;
@@ -84,8 +85,8 @@ export class TokenVerifier {
     if (token.revokedAt) return this.refused('revoked', token.id);
     if (hasExpired(token, nowMs)) return this.refused('expired', token.id);
     this.o.uses.note(token.id, nowMs);
-    const { id, scopes, repositoryIds, ownerLogins, requestsPerSecond, eventsPerSecond } = token;
-    return { tokenId: id, scopes, repositoryIds, ownerLogins, requestsPerSecond, eventsPerSecond };
+    const { id, name, scopes, repositoryIds, ownerLogins, requestsPerSecond, eventsPerSecond } = token;
+    return { tokenId: id, name, scopes, repositoryIds, ownerLogins, requestsPerSecond, eventsPerSecond };
   }
 
   /** True for a token that was good when it was last looked up: verifying it tells a guesser nothing new. */

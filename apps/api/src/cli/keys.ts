@@ -1,10 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { topicNames } from '@dits/contracts';
 import { createCodec, createKafka } from '@dits/kafka';
-import { inTransaction, openDatabase, Outbox, SealedValues, WebhookStore } from '@dits/persistence';
+import { uuidV7 } from '@dits/domain';
+import {
+  AuditPartitions,
+  AuditStore,
+  inTransaction,
+  openDatabase,
+  Outbox,
+  SealedValues,
+  WebhookStore,
+} from '@dits/persistence';
 import { configHelp, createLogger, loadCatalogue, readConfig } from '@dits/runtime';
 import { generateSealKey, SecretBox } from '@dits/signing';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { config as apiConfig } from '../config.js';
 import { readKeysOfTopic } from '../keys/read-topic.js';
 import { rotateKeys, type Rotation } from '../keys/rotate-keys.js';
@@ -80,6 +91,7 @@ async function status(json: boolean): Promise<number> {
 
 async function rotate(json: boolean): Promise<number> {
   return withServices(async (services) => {
+    await services.partitions.makeAhead();
     const done = await rotateKeys({
       ...services,
       pause,
@@ -135,6 +147,11 @@ async function connect() {
       box: new SecretBox(settings.secretKeys),
       values: new SealedValues(database),
       webhooks: new WebhookStore(database),
+      audit: new AuditTrail({
+        entries: new AuditStore(database),
+        newId: () => uuidV7(Date.now(), randomBytes(10)),
+      }),
+      partitions: new AuditPartitions({ database, now: Date.now }),
       outbox: new Outbox(database),
       inTransaction: <R>(what: string, work: Parameters<typeof inTransaction<R>>[2]) =>
         inTransaction(database, what, work),

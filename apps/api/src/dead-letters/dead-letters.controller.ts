@@ -1,7 +1,7 @@
 import { isDerivedId } from '@dits/persistence';
-import { Token, type VerifiedToken } from '@dits/runtime';
 import { Body, Controller, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { By, type Actor } from '../audit/actor.js';
 import { reply } from '../http/answer.js';
 import { Keeper, type KeepAnswer } from '../http/idempotency.interceptor.js';
 import { afterOf, cut, sendPage, type PageBody } from '../http/page.js';
@@ -110,11 +110,11 @@ export class DeadLettersController {
   })
   async replay(
     @Body() json: unknown,
-    @Token() { tokenId }: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<DeadLetterReplayBody> {
     const fields = fieldsOf(deadLetterReplay, json);
-    return reply(to, await replayDeadLetters(this.deps, { fields, tokenId, keep }));
+    return reply(to, await replayDeadLetters(this.deps, { fields, by, keep }));
   }
 }

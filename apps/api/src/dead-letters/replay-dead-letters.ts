@@ -3,6 +3,8 @@ import { replayHeaders } from '@dits/kafka';
 import type { DeadLetterRow, DeadLetterStore, Outbox, OutboxRecord, Transaction } from '@dits/persistence';
 import { ProblemException, type Logger } from '@dits/runtime';
 import { z } from 'zod';
+import type { Actor } from '../audit/actor.js';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { filterOf, type DeadLetterReplayFields } from './dead-letter-fields.js';
@@ -12,6 +14,7 @@ export interface DeadLetterDeps {
   inTransaction<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
   letters: DeadLetterStore;
   outbox: Pick<Outbox, 'append'>;
+  audit: Pick<AuditTrail, 'record'>;
   topics: TopicNames;
   /** Has the outbox relayed now, without waiting for it. */
   kick: () => void;
@@ -48,25 +51,25 @@ const PART_LETTERS = 20;
  */
 export async function replayDeadLetters(
   deps: DeadLetterDeps,
-  o: { fields: DeadLetterReplayFields; tokenId: string; keep: KeepAnswer },
+  o: { fields: DeadLetterReplayFields; by: Actor; keep: KeepAnswer },
 ): Promise<Answer<DeadLetterReplayBody>> {
   const { id } = o.fields;
   const answer = id === undefined ? await replayFiltered(deps, o) : await replayOne(deps, { ...o, id });
-  deps.log.info({ ...o.fields, ...answer.body, token_id: o.tokenId }, 'dead_letters.replayed');
+  deps.log.info({ ...o.fields, ...answer.body, token_id: o.by.id }, 'dead_letters.replayed');
   deps.kick();
   return answer;
 }
 
 async function replayOne(
   deps: DeadLetterDeps,
-  { id, keep }: { id: string; keep: KeepAnswer },
+  { id, by, keep }: { id: string; by: Actor; keep: KeepAnswer },
 ): Promise<Answer<DeadLetterReplayBody>> {
   return deps.inTransaction('replaying a dead letter', async (tx) => {
     const letter = await deps.letters.lock(tx, id);
     if (!letter) throw noDeadLetter(id);
     const obstacle = obstacleTo(letter, deps.topics);
     if (obstacle) throw new ProblemException(409, { detail: obstacle, code: 'not_replayable' });
-    await putBack(deps, tx, [letter]);
+    await putBack(deps, tx, { letters: [letter], by });
     const answer = { status: 202, headers: {}, body: { replayed: 1, more: false } };
     await keep(tx, answer);
     return answer;
@@ -75,7 +78,7 @@ async function replayOne(
 
 async function replayFiltered(
   deps: DeadLetterDeps,
-  { fields, keep }: { fields: DeadLetterReplayFields; keep: KeepAnswer },
+  { fields, by, keep }: { fields: DeadLetterReplayFields; by: Actor; keep: KeepAnswer },
 ): Promise<Answer<DeadLetterReplayBody>> {
   const { limit } = fields;
   // What comes back meanwhile is a new letter, and not meant.
@@ -87,7 +90,7 @@ async function replayFiltered(
       const wanted = Math.min(PART_LETTERS, limit - replayed);
       const found = await deps.letters.lockNotReplayed(tx, filter, { ...which, limit: wanted + 1 });
       const letters = found.slice(0, wanted);
-      await putBack(deps, tx, letters);
+      await putBack(deps, tx, { letters, by });
       replayed += letters.length;
       const more = found.length > wanted;
       if (more && replayed < limit) return null;
@@ -99,10 +102,22 @@ async function replayFiltered(
   }
 }
 
-async function putBack(deps: DeadLetterDeps, tx: Transaction, letters: DeadLetterRow[]): Promise<void> {
+async function putBack(
+  deps: DeadLetterDeps,
+  tx: Transaction,
+  { letters, by }: { letters: DeadLetterRow[]; by: Actor },
+): Promise<void> {
   if (letters.length === 0) return;
   await deps.outbox.append(tx, letters.map(originalOf));
   await deps.letters.markReplayed(tx, letters, new Date(deps.now()));
+  const ids = letters.map(({ id }) => id);
+  await deps.audit.record(tx, {
+    by,
+    action: 'dead_letters.replayed',
+    target: { kind: 'dead_letter', id: ids.length === 1 ? ids[0]! : null },
+    // Not the filter: it may name millions, and these are the ones.
+    changes: ids.length === 1 ? [] : [{ field: 'dead_letters', to: ids }],
+  });
 }
 
 function originalOf({ id, replays, topic, key, value, headers }: DeadLetterRow): OutboxRecord {

@@ -1,6 +1,8 @@
 import type { Delivery, WebhookDisabled } from '@dits/contracts';
 import { deliveryId } from '@dits/domain';
 import type { OutboxRecord, Webhook } from '@dits/persistence';
+import { SYSTEM } from '../audit/actor.js';
+import { webhookChanges } from '../webhooks/webhook-changes.js';
 import { snapshotRecord, type WebhookDeps } from '../webhooks/webhook-deps.js';
 
 /** Why the service itself switches a webhook off. */
@@ -22,6 +24,7 @@ export async function disableWebhook(
     const webhook = await deps.webhooks.lockById(tx, id);
     if (!webhook?.active || webhook.updatedAt >= o.evidenceAt) return false;
     const now = new Date(deps.now());
+    const before = { ...webhook };
     webhook.active = false;
     webhook.disabledReason = reason;
     webhook.deactivatedAt = now;
@@ -33,6 +36,13 @@ export async function disableWebhook(
       snapshotRecord(deps, webhook),
       ...eventRecords(deps, { webhook, told, now, failingSince: o.failingSince }),
     ]);
+    await deps.audit.record(tx, {
+      by: SYSTEM,
+      action: 'webhook.disabled',
+      target: { kind: 'webhook', id },
+      webhook,
+      changes: webhookChanges(before, webhook, now.getTime()),
+    });
     return true;
   });
   if (isDisabled) {

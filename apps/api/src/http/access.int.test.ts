@@ -51,6 +51,7 @@ const OF_A_TENANT: Record<string, Omit<Row, 'reach'>> = {
 
 const OTHERS: Record<string, Row> = {
   'GET /v1/event-types': { reach: 'any', scope: 'webhooks:read', allowed: [200] },
+  'GET /v1/audit': { reach: 'any', scope: 'admin', allowed: [200] },
   'GET /v1/dead-letters': { reach: 'any', scope: 'admin', allowed: [200] },
   'GET /v1/dead-letters/:letter': { reach: 'any', scope: 'admin', allowed: [404, 'dead_letter_not_found'] },
   'POST /v1/dead-letters/replay': {

@@ -1,5 +1,7 @@
 import { Job, type JobKind, type JobStore, type Transaction, type WebhookScope } from '@dits/persistence';
 import type { Logger } from '@dits/runtime';
+import type { Actor } from '../audit/actor.js';
+import { differences, type AuditTrail } from '../audit/audit-trail.js';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { invalidFields } from '../http/read-fields.js';
@@ -10,6 +12,7 @@ import { presentJob, type DryRunBody, type JobBody } from './job-body.js';
 export interface JobDeps {
   inTransaction<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
   jobs: JobStore;
+  audit: Pick<AuditTrail, 'record'>;
   /** Has the runner look for jobs now. */
   kickJobs: () => void;
   /** A new UUIDv7. */
@@ -33,7 +36,7 @@ export async function createJob(
     filter: Record<string, unknown>;
     options: { dry_run: boolean; rate_per_second: number; confirm: boolean };
     count: () => Promise<number>;
-    tokenId: string;
+    by: Actor;
     keep: KeepAnswer;
   },
 ): Promise<Answer<JobBody | DryRunBody>> {
@@ -70,9 +73,16 @@ export async function createJob(
   };
   await deps.inTransaction('making a job', async (tx) => {
     await deps.jobs.insert(tx, job);
+    await deps.audit.record(tx, {
+      by: o.by,
+      action: `${kind}.created`,
+      target: { kind: 'job', id: job.id },
+      webhook: { id: webhookId, ...o.scope },
+      changes: differences(null, { filter: job.filter, rate_per_second: job.ratePerSecond, matched }),
+    });
     await o.keep(tx, answer);
   });
-  deps.log.info({ job_id: job.id, kind, webhook_id: webhookId, matched, token_id: o.tokenId }, 'job.created');
+  deps.log.info({ job_id: job.id, kind, webhook_id: webhookId, matched, token_id: o.by.id }, 'job.created');
   deps.kickJobs();
   return answer;
 }

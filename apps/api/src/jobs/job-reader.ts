@@ -1,5 +1,7 @@
 import type { JobKind, WebhookScope, WebhookStore } from '@dits/persistence';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Actor } from '../audit/actor.js';
+import { differences } from '../audit/audit-trail.js';
 import { afterOf, cut, sendPage, type PageBody } from '../http/page.js';
 import { isUuid } from '../http/uuid.js';
 import { noWebhook } from '../webhooks/webhook-deps.js';
@@ -18,7 +20,9 @@ export interface JobsOf {
 /** Shows and cancels jobs. Every method throws a 404 when there is no such webhook. */
 export class JobReader {
   constructor(
-    private readonly deps: Pick<JobDeps, 'jobs' | 'log'> & { webhooks: Pick<WebhookStore, 'find'> },
+    private readonly deps: Pick<JobDeps, 'jobs' | 'log' | 'audit' | 'inTransaction'> & {
+      webhooks: Pick<WebhookStore, 'find'>;
+    },
   ) {}
 
   /** A page of jobs, newest first. */
@@ -44,12 +48,22 @@ export class JobReader {
   }
 
   /** Cancels a job if it is running. Throws a 404. */
-  async cancel(of: JobsOf, id: string, tokenId: string): Promise<JobBody> {
+  async cancel(of: JobsOf, id: string, by: Actor): Promise<JobBody> {
     const { kind, webhookId } = of;
     await this.get(of, id);
-    const isCancelled = await this.deps.jobs.cancel({ kind, webhookId, id });
+    const isCancelled = await this.deps.inTransaction('cancelling a job', async (tx) => {
+      if (!(await this.deps.jobs.cancel(tx, { kind, webhookId, id }))) return false;
+      await this.deps.audit.record(tx, {
+        by,
+        action: `${kind}.cancelled`,
+        target: { kind: 'job', id },
+        webhook: { id: webhookId, ...of.scope },
+        changes: differences({ state: 'running' }, { state: 'cancelled' }),
+      });
+      return true;
+    });
     if (isCancelled)
-      this.deps.log.info({ job_id: id, webhook_id: webhookId, token_id: tokenId }, 'job.cancelled');
+      this.deps.log.info({ job_id: id, webhook_id: webhookId, token_id: by.id }, 'job.cancelled');
     return this.get(of, id);
   }
 

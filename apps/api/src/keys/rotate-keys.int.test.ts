@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { inTransaction, Outbox, SealedValues, WebhookStore } from '@dits/persistence';
+import { AuditStore, inTransaction, Outbox, SealedValues, WebhookStore } from '@dits/persistence';
+import { uuidV7 } from '@dits/domain';
 import { SecretBox, sealKeyId, type SealKey } from '@dits/signing';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { startApi, type TestApi } from '../testing.js';
 import { readKeysOfTopic } from './read-topic.js';
 import { rotateKeys, type RotateDeps } from './rotate-keys.js';
@@ -28,6 +30,10 @@ describe('rotating the key that seals', () => {
     deps = {
       values: new SealedValues(database),
       webhooks: new WebhookStore(database),
+      audit: new AuditTrail({
+        entries: new AuditStore(database),
+        newId: () => uuidV7(Date.now(), randomBytes(10)),
+      }),
       outbox: new Outbox(database),
       inTransaction: (what, work) => inTransaction(database, what, work),
       codec,

@@ -7,6 +7,8 @@ import type {
   WebhookStore,
 } from '@dits/persistence';
 import { SecretBoxError, type SecretBox } from '@dits/signing';
+import { commandActor } from '../audit/actor.js';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import { placeOf } from '../http/idempotency.interceptor.js';
 import { snapshotRecord, type WebhookDeps } from '../webhooks/webhook-deps.js';
 import type { KeysOfWebhooks } from './read-topic.js';
@@ -15,6 +17,7 @@ import type { KeysOfWebhooks } from './read-topic.js';
 export interface RotateDeps extends Pick<WebhookDeps, 'codec' | 'topics' | 'inTransaction'> {
   values: SealedValues;
   webhooks: Pick<WebhookStore, 'lockById' | 'update'>;
+  audit: Pick<AuditTrail, 'record'>;
   outbox: Pick<Outbox, 'append' | 'newestId' | 'waitingUpTo'>;
   box: Pick<SecretBox, 'keyId' | 'sealAnew'>;
   /** Reads `dits.webhooks` whole. */
@@ -95,6 +98,17 @@ async function sealWebhooks(deps: RotateDeps, done: Rotation): Promise<void> {
         tx,
         sealed.map((webhook) => snapshotRecord(deps, webhook)),
       );
+      if (sealed.length > 0) {
+        await deps.audit.record(tx, {
+          by: commandActor('keys rotate'),
+          action: 'webhooks.sealed_anew',
+          target: { kind: 'webhook', id: null },
+          changes: [
+            { field: 'key_id', to: box.keyId },
+            { field: 'webhooks', to: sealed.map(({ id }) => id) },
+          ],
+        });
+      }
       return { locked, sealed };
     });
     after = batch.locked.at(-1)?.id ?? null;

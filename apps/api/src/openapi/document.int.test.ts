@@ -54,6 +54,7 @@ describe('the OpenAPI document', () => {
         ...webhooks('/v1/owners/{login}/webhooks'),
         'GET /.well-known/dits-webhooks/keys/{webhook}',
         'GET /v1/event-types',
+        'GET /v1/audit',
         'GET /v1/dead-letters',
         'GET /v1/dead-letters/{letter}',
         'POST /v1/dead-letters/replay',

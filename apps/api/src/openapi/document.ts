@@ -69,7 +69,8 @@ export function openApiDocument(
     .addTag('Redelivery', 'Deliveries made again, one or many, and past events matched again.')
     .addTag('Dead letters', 'For operators: what could not be read or delivered.')
     .addTag('Event types', 'What webhooks can ask for.')
-    .addTag('Tokens', 'Who may call this API.');
+    .addTag('Tokens', 'Who may call this API.')
+    .addTag('Audit', 'Who changed what.');
   const document = SwaggerModule.createDocument(app, builder.build());
   document.components ??= {};
   document.components.schemas = documentSchemas(app.get(EventCatalogue));

@@ -1,3 +1,4 @@
+import type { AuditEntryBody } from '../audit/audit-body.js';
 import { bundledSchemas } from '@dits/contracts';
 import type { DeadLetterBody, DeadLetterDetailBody } from '../dead-letters/dead-letter-body.js';
 import type { DeliveryBody, DeliveryDetailBody } from '../deliveries/delivery-body.js';
@@ -215,6 +216,23 @@ export const tokenExample: TokenBody = {
 export const tokenWithSecretExample: TokenWithSecretBody = {
   ...tokenExample,
   token: 'dits_Ab3d…',
+};
+
+export const auditEntryExample: AuditEntryBody = {
+  id: '019aba2e-10f4-7b3c-8d11-92a4c6d80e55',
+  at: '2026-11-25T09:31:00.852Z',
+  action: 'webhook.changed',
+  actor: { kind: 'token', id: tokenExample.id, name: 'ci', issuer: null },
+  address: '192.0.2.7',
+  request_id: '0b8a3f6e-5a34-4a41-9c0b-6b6f1e8f2c11',
+  target: {
+    kind: 'webhook',
+    id: webhookExample.id,
+    webhook_id: webhookExample.id,
+    repository_id: webhookExample.repository_id,
+    owner_login: null,
+  },
+  changes: [{ field: 'active', from: true, to: false }, { field: 'secret' }],
 };
 
 /** A last page with one item. */

@@ -1,6 +1,7 @@
 import type { EventCatalogue } from '@dits/contracts';
 import { PUBLIC_DESTINATIONS } from '@dits/domain';
 import { z } from 'zod';
+import { auditEntryBody } from '../audit/audit-body.js';
 import { deadLetterBody, deadLetterDetailBody } from '../dead-letters/dead-letter-body.js';
 import { deadLetterReplay } from '../dead-letters/dead-letter-fields.js';
 import { deadLetterReplayBody } from '../dead-letters/replay-dead-letters.js';
@@ -59,6 +60,8 @@ const answers = {
   Token: tokenBody,
   TokenWithSecret: tokenWithSecretBody,
   TokenPage: page(tokenBody),
+  AuditEntry: auditEntryBody,
+  AuditPage: page(auditEntryBody),
 };
 
 const requests = (catalogue: EventCatalogue) => {

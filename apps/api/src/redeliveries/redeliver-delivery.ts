@@ -1,6 +1,8 @@
 import { isDeliveryId, type WebhookScope } from '@dits/persistence';
 import { ProblemException } from '@dits/runtime';
+import type { Actor } from '../audit/actor.js';
 import { noDelivery, presentDelivery, type DeliveryBody } from '../deliveries/delivery-body.js';
+import { differences } from '../audit/audit-trail.js';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pathOf } from '../http/scope.js';
@@ -14,7 +16,7 @@ import { mustBeActive, type RedeliveryDeps } from './redelivery-deps.js';
  */
 export async function redeliverDelivery(
   deps: RedeliveryDeps,
-  o: { scope: WebhookScope; id: string; deliveryId: string; tokenId: string; keep: KeepAnswer },
+  o: { scope: WebhookScope; id: string; deliveryId: string; by: Actor; keep: KeepAnswer },
 ): Promise<Answer<DeliveryBody>> {
   const { scope, id: webhookId } = o;
   const deliveryId = o.deliveryId.toLowerCase();
@@ -39,11 +41,18 @@ export async function redeliverDelivery(
       headers: { location: `${pathOf(scope)}/${webhookId}/deliveries/${deliveryId}` },
       body: presentDelivery(pending!.delivery),
     };
+    await deps.audit.record(tx, {
+      by: o.by,
+      action: 'delivery.redelivered',
+      target: { kind: 'delivery', id: deliveryId },
+      webhook,
+      changes: differences({ status: stored.status }, { status: pending!.delivery.status }),
+    });
     await o.keep(tx, accepted);
     return accepted;
   });
   deps.log.info(
-    { webhook_id: webhookId, delivery_id: deliveryId, token_id: o.tokenId },
+    { webhook_id: webhookId, delivery_id: deliveryId, token_id: o.by.id },
     'delivery.redelivered',
   );
   deps.kick();

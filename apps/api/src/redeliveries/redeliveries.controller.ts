@@ -1,9 +1,9 @@
 import type { WebhookScope } from '@dits/persistence';
-import { Token, type VerifiedToken } from '@dits/runtime';
 import { Body, Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { DeliveryBody } from '../deliveries/delivery-body.js';
+import { By, type Actor } from '../audit/actor.js';
 import { reply } from '../http/answer.js';
 import { Keeper, type KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pageQuery, type PageBody } from '../http/page.js';
@@ -53,12 +53,11 @@ export class RedeliveriesController {
     @Scope() scope: WebhookScope,
     @WebhookId() id: string,
     @Param('delivery') deliveryId: string,
-    @Token() token: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<DeliveryBody> {
-    const { tokenId } = token;
-    return reply(to, await redeliverDelivery(this.deps, { scope, id, deliveryId, keep, tokenId }));
+    return reply(to, await redeliverDelivery(this.deps, { scope, id, deliveryId, keep, by }));
   }
 
   @Post('redeliveries')
@@ -85,7 +84,7 @@ export class RedeliveriesController {
     @Scope() scope: WebhookScope,
     @WebhookId() webhookId: string,
     @Body() json: unknown,
-    @Token() { tokenId }: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<JobBody | DryRunBody> {
@@ -102,7 +101,7 @@ export class RedeliveriesController {
       filter,
       options: fields,
       count,
-      tokenId,
+      by,
       keep,
     } as const;
     return reply(to, await createJob(this.jobDeps, job));
@@ -166,8 +165,8 @@ export class RedeliveriesController {
     @Scope() scope: WebhookScope,
     @WebhookId() webhookId: string,
     @Param('job') id: string,
-    @Token() { tokenId }: VerifiedToken,
+    @By() by: Actor,
   ): Promise<JobBody> {
-    return this.jobs.cancel({ kind: 'redelivery', scope, webhookId }, id, tokenId);
+    return this.jobs.cancel({ kind: 'redelivery', scope, webhookId }, id, by);
   }
 }

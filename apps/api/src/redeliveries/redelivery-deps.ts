@@ -1,6 +1,7 @@
 import type { TopicNames } from '@dits/contracts';
 import type { Codec } from '@dits/kafka';
 import type { Outbox, RedeliveryStore, Transaction, Webhook, WebhookStore } from '@dits/persistence';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import { ProblemException, type Logger } from '@dits/runtime';
 
 /** What asking for deliveries again needs. */
@@ -9,6 +10,7 @@ export interface RedeliveryDeps {
   webhooks: Pick<WebhookStore, 'find'>;
   redeliveries: RedeliveryStore;
   outbox: Pick<Outbox, 'append'>;
+  audit: Pick<AuditTrail, 'record'>;
   /** Has the outbox relayed now, without waiting for it. */
   kick: () => void;
   codec: Pick<Codec, 'encode'>;

@@ -1,9 +1,9 @@
 import { EventCatalogue } from '@dits/contracts';
 import { EventQueries, type WebhookScope } from '@dits/persistence';
-import { Token, type VerifiedToken } from '@dits/runtime';
 import { Body, Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { By, type Actor } from '../audit/actor.js';
 import { reply } from '../http/answer.js';
 import { Keeper, type KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pageQuery, type PageBody } from '../http/page.js';
@@ -60,7 +60,7 @@ export class ReplaysController {
     @Scope() scope: WebhookScope,
     @WebhookId() webhookId: string,
     @Body() json: unknown,
-    @Token() { tokenId }: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<JobBody | DryRunBody> {
@@ -70,7 +70,7 @@ export class ReplaysController {
     if (!fields.dry_run) mustBeActive(webhook);
     const filter = storedReplay(fields, this.deps.now());
     const count = () => this.events.count(eventFilterOf(filter, webhook, this.catalogue));
-    const job = { kind: 'replay', scope, webhookId, filter, options: fields, count, tokenId, keep } as const;
+    const job = { kind: 'replay', scope, webhookId, filter, options: fields, count, by, keep } as const;
     return reply(to, await createJob(this.jobDeps, job));
   }
 
@@ -137,8 +137,8 @@ export class ReplaysController {
     @Scope() scope: WebhookScope,
     @WebhookId() webhookId: string,
     @Param('job') id: string,
-    @Token() { tokenId }: VerifiedToken,
+    @By() by: Actor,
   ): Promise<JobBody> {
-    return this.jobs.cancel({ kind: 'replay', scope, webhookId }, id, tokenId);
+    return this.jobs.cancel({ kind: 'replay', scope, webhookId }, id, by);
   }
 }

@@ -1,7 +1,8 @@
-import { ProblemException, Token, type VerifiedToken } from '@dits/runtime';
+import { ProblemException } from '@dits/runtime';
 import { Body, Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { By, type Actor } from '../audit/actor.js';
 import { reply } from '../http/answer.js';
 import { Keeper, type KeepAnswer } from '../http/idempotency.interceptor.js';
 import { afterOf, cut, pageQuery, sendPage, type PageBody } from '../http/page.js';
@@ -14,7 +15,7 @@ import {
   tokenRequestExample,
   tokenWithSecretExample,
 } from '../openapi/examples.js';
-import { createToken, TOKEN_DEPS, type TokenDeps } from './create-token.js';
+import { createToken, revokeToken, TOKEN_DEPS, type TokenDeps } from './create-token.js';
 import { presentToken, type TokenBody, type TokenWithSecretBody } from './token-body.js';
 import { tokenCreate } from './token-fields.js';
 
@@ -45,12 +46,12 @@ export class TokensController {
   })
   async create(
     @Body() json: unknown,
-    @Token() by: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<TokenWithSecretBody> {
     const fields = fieldsOf(tokenCreate, json);
-    return reply(to, await createToken(this.deps, { fields, keep, tokenId: by.tokenId }));
+    return reply(to, await createToken(this.deps, { fields, keep, by }));
   }
 
   @Get()
@@ -105,10 +106,8 @@ export class TokensController {
     ok: { status: 204, description: 'It is revoked.' },
     problems: [404],
   })
-  async revoke(@Param('token') id: string, @Token() by: VerifiedToken): Promise<void> {
-    const isRevoked = isUuid(id) && (await this.deps.tokens.revoke(id, new Date(this.deps.now())));
-    if (!isRevoked) throw noToken(id);
-    this.deps.log.info({ revoked_token_id: id, token_id: by.tokenId }, 'token.revoked');
+  async revoke(@Param('token') id: string, @By() by: Actor): Promise<void> {
+    if (!isUuid(id) || !(await revokeToken(this.deps, { id, by }))) throw noToken(id);
   }
 }
 

@@ -1,7 +1,10 @@
 import type { SealedSecretJson, Transaction, Webhook, WebhookScope } from '@dits/persistence';
+import type { Actor } from '../audit/actor.js';
+import type { AuditAction } from '../audit/audit-trail.js';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { presentWebhook, type WebhookBody, type WebhookWithSecretBody } from './webhook-body.js';
+import { webhookChanges } from './webhook-changes.js';
 import { noWebhook, snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
 import { newSigningKey, noSigningKey, withNewFirst } from './signing-keys.js';
 import { sealHeaders } from './webhook-headers.js';
@@ -10,7 +13,7 @@ import type { RotateFields, RotateSigningKeyFields, WebhookPatchFields } from '.
 interface Target {
   scope: WebhookScope;
   id: string;
-  tokenId: string;
+  by: Actor;
 }
 
 /** Changes what is given, and answers once the change is what the next event meets. A new secret takes the old one's place at once. */
@@ -19,7 +22,7 @@ export async function changeWebhook(
   o: Target & { fields: WebhookPatchFields },
 ): Promise<WebhookBody> {
   const { fields, id } = o;
-  const webhook = await change(deps, o, (locked) => {
+  const webhook = await change(deps, { ...o, action: 'webhook.changed' }, (locked) => {
     if (Object.keys(fields).length === 0) return false;
     locked.url = fields.url ?? locked.url;
     locked.events = fields.events ?? locked.events;
@@ -38,7 +41,7 @@ export async function changeWebhook(
     return true;
   });
   deps.log.info(
-    { webhook_id: id, version: webhook.version, fields: Object.keys(fields), token_id: o.tokenId },
+    { webhook_id: id, version: webhook.version, fields: Object.keys(fields), token_id: o.by.id },
     'webhook.changed',
   );
   await untilActive(deps, o.scope, id);
@@ -60,7 +63,7 @@ export async function rotateSecret(
   });
   const webhook = await change(
     deps,
-    o,
+    { ...o, action: 'webhook.secret_rotated' },
     (locked) => {
       locked.secrets = withNewFirst(locked.secrets, {
         first: current(deps, id, secret),
@@ -76,7 +79,7 @@ export async function rotateSecret(
       webhook_id: id,
       version: webhook.version,
       overlap_seconds: o.fields.overlap_seconds,
-      token_id: o.tokenId,
+      token_id: o.by.id,
     },
     'webhook.secret_rotated',
   );
@@ -95,7 +98,7 @@ export async function rotateSigningKey(
   const answerOf = (webhook: Webhook) => ({ status: 200, headers: {}, body: presentWebhook(webhook, nowMs) });
   const webhook = await change(
     deps,
-    o,
+    { ...o, action: 'webhook.signing_key_rotated' },
     (locked) => {
       if (locked.signingKeys.length === 0) throw noSigningKey(id);
       const first = newSigningKey(deps, id);
@@ -105,7 +108,7 @@ export async function rotateSigningKey(
     (tx, changed) => o.keep(tx, answerOf(changed)),
   );
   deps.log.info(
-    { webhook_id: id, version: webhook.version, overlap_seconds: overlapSeconds, token_id: o.tokenId },
+    { webhook_id: id, version: webhook.version, overlap_seconds: overlapSeconds, token_id: o.by.id },
     'webhook.signing_key_rotated',
   );
   await untilActive(deps, o.scope, id);
@@ -113,19 +116,28 @@ export async function rotateSigningKey(
 }
 
 /** Removes a webhook: a tombstone takes it out of router and dispatcher, and what waits for it is cancelled. */
-export async function deleteWebhook(deps: WebhookDeps, { scope, id, tokenId }: Target): Promise<void> {
+export async function deleteWebhook(deps: WebhookDeps, { scope, id, by }: Target): Promise<void> {
   await deps.inTransaction('deleting the webhook', async (tx) => {
-    if (!(await deps.webhooks.lock(tx, scope, id))) throw noWebhook(id);
+    const webhook = await deps.webhooks.lock(tx, scope, id);
+    if (!webhook) throw noWebhook(id);
     await deps.webhooks.remove(tx, id);
     await deps.outbox.append(tx, [{ topic: deps.topics.webhooks, key: Buffer.from(id), value: null }]);
+    const changes = webhookChanges(webhook, null, deps.now());
+    await deps.audit.record(tx, {
+      by,
+      action: 'webhook.deleted',
+      target: { kind: 'webhook', id },
+      webhook,
+      changes,
+    });
   });
-  deps.log.info({ webhook_id: id, token_id: tokenId }, 'webhook.deleted');
+  deps.log.info({ webhook_id: id, token_id: by.id }, 'webhook.deleted');
   await untilActive(deps, scope, id);
 }
 
 function change(
   deps: WebhookDeps,
-  { scope, id }: Target,
+  { scope, id, by, action }: Target & { action: AuditAction },
   edit: (locked: Webhook) => boolean,
   also: (tx: Transaction, changed: Webhook) => Promise<void> = () => Promise.resolve(),
 ): Promise<Webhook> {
@@ -133,11 +145,14 @@ function change(
     // The lock puts the outbox rows of one webhook in the order of its versions.
     const webhook = await deps.webhooks.lock(tx, scope, id);
     if (!webhook) throw noWebhook(id);
+    const before = { ...webhook };
     if (edit(webhook)) {
       webhook.version += 1;
       webhook.updatedAt = new Date(deps.now());
       await deps.webhooks.update(tx, webhook);
       await deps.outbox.append(tx, [snapshotRecord(deps, webhook)]);
+      const changes = webhookChanges(before, webhook, deps.now());
+      await deps.audit.record(tx, { by, action, target: { kind: 'webhook', id }, webhook, changes });
     }
     await also(tx, webhook);
     return webhook;

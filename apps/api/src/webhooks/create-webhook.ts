@@ -1,9 +1,11 @@
 import { Webhook, type WebhookScope } from '@dits/persistence';
+import type { Actor } from '../audit/actor.js';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pathOf } from '../http/scope.js';
 import { presentWebhook, type WebhookWithSecretBody } from './webhook-body.js';
 import { sealHeaders } from './webhook-headers.js';
+import { webhookChanges } from './webhook-changes.js';
 import { newSigningKey } from './signing-keys.js';
 import { snapshotRecord, untilActive, type WebhookDeps } from './webhook-deps.js';
 import type { WebhookCreateFields } from './webhook-fields.js';
@@ -14,7 +16,7 @@ import type { WebhookCreateFields } from './webhook-fields.js';
  */
 export async function createWebhook(
   deps: WebhookDeps,
-  o: { scope: WebhookScope; fields: WebhookCreateFields; tokenId: string; keep: KeepAnswer },
+  o: { scope: WebhookScope; fields: WebhookCreateFields; by: Actor; keep: KeepAnswer },
 ): Promise<Answer<WebhookWithSecretBody>> {
   const id = deps.newId();
   const now = new Date(deps.now());
@@ -45,6 +47,13 @@ export async function createWebhook(
   await deps.inTransaction('creating the webhook', async (tx) => {
     await deps.webhooks.insert(tx, webhook);
     await deps.outbox.append(tx, [snapshotRecord(deps, webhook)]);
+    await deps.audit.record(tx, {
+      by: o.by,
+      action: 'webhook.created',
+      target: { kind: 'webhook', id },
+      webhook,
+      changes: webhookChanges(null, webhook, now.getTime()),
+    });
     await o.keep(tx, answer);
   });
   deps.log.info(
@@ -54,7 +63,7 @@ export async function createWebhook(
       owner_login: webhook.ownerLogin,
       events: webhook.events,
       active: webhook.active,
-      token_id: o.tokenId,
+      token_id: o.by.id,
     },
     'webhook.created',
   );

@@ -1,6 +1,7 @@
 import { deliveryId } from '@dits/domain';
 import type { WebhookScope } from '@dits/persistence';
 import { z } from 'zod';
+import type { Actor } from '../audit/actor.js';
 import type { Answer } from '../http/answer.js';
 import type { KeepAnswer } from '../http/idempotency.interceptor.js';
 import { pathOf } from '../http/scope.js';
@@ -22,7 +23,7 @@ export type PingBody = z.output<typeof pingBody>;
  */
 export async function pingWebhook(
   deps: WebhookDeps,
-  o: { scope: WebhookScope; id: string; tokenId: string; keep: KeepAnswer },
+  o: { scope: WebhookScope; id: string; by: Actor; keep: KeepAnswer },
 ): Promise<Answer<PingBody>> {
   const { scope, id: webhookId } = o;
   const nowMs = deps.now();
@@ -61,15 +62,23 @@ export async function pingWebhook(
     body: { delivery_id: delivery, event_id: eventId },
   };
   await deps.inTransaction('pinging the webhook', async (tx) => {
-    if (!(await deps.webhooks.lock(tx, scope, webhookId))) throw noWebhook(webhookId);
+    const webhook = await deps.webhooks.lock(tx, scope, webhookId);
+    if (!webhook) throw noWebhook(webhookId);
     await deps.outbox.append(tx, [
       { topic: deps.topics.deliveryLog, key: Buffer.from(eventId), value: routed },
       { topic: deps.topics.deliveries, key: Buffer.from(webhookId), value: toSend },
     ]);
+    await deps.audit.record(tx, {
+      by: o.by,
+      action: 'webhook.pinged',
+      target: { kind: 'delivery', id: delivery },
+      webhook,
+      changes: [],
+    });
     await o.keep(tx, answer);
   });
   deps.log.info(
-    { webhook_id: webhookId, delivery_id: delivery, event_id: eventId, token_id: o.tokenId },
+    { webhook_id: webhookId, delivery_id: delivery, event_id: eventId, token_id: o.by.id },
     'webhook.pinged',
   );
   // No wait: the delivery is stored, and that is all that 202 says.

@@ -11,6 +11,7 @@ import type {
 } from '@dits/persistence';
 import { ProblemException, type Logger } from '@dits/runtime';
 import type { SecretBox, SigningKeyPair } from '@dits/signing';
+import type { AuditTrail } from '../audit/audit-trail.js';
 import { pathOf } from '../http/scope.js';
 
 /** What changing webhooks needs. */
@@ -18,6 +19,7 @@ export interface WebhookDeps {
   inTransaction<T>(what: string, work: (tx: Transaction) => Promise<T>): Promise<T>;
   webhooks: WebhookStore;
   outbox: Pick<Outbox, 'append'>;
+  audit: Pick<AuditTrail, 'record'>;
   /** True when everything committed until now is on its topic; false when that takes too long. */
   flushed: () => Promise<boolean>;
   /** Has the outbox relayed now, without waiting for it. */

@@ -1,8 +1,8 @@
 import type { WebhookScope } from '@dits/persistence';
-import { Token, type VerifiedToken } from '@dits/runtime';
 import { Body, Controller, Delete, Get, Inject, Patch, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
+import { By, type Actor } from '../audit/actor.js';
 import { reply } from '../http/answer.js';
 import { Keeper, type KeepAnswer } from '../http/idempotency.interceptor.js';
 import { afterOf, cut, pageQuery, sendPage, type PageBody } from '../http/page.js';
@@ -56,12 +56,12 @@ export class WebhooksController {
   async create(
     @Scope() scope: WebhookScope,
     @Body() json: unknown,
-    @Token() token: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<WebhookWithSecretBody> {
     const fields = fieldsOf(this.schemas.create, json);
-    return reply(to, await createWebhook(this.deps, { scope, fields, keep, tokenId: token.tokenId }));
+    return reply(to, await createWebhook(this.deps, { scope, fields, keep, by }));
   }
 
   @Get()
@@ -129,10 +129,10 @@ export class WebhooksController {
     @Scope() scope: WebhookScope,
     @WebhookId() id: string,
     @Body() json: unknown,
-    @Token() token: VerifiedToken,
+    @By() by: Actor,
   ): Promise<WebhookBody> {
     const fields = fieldsOf(this.schemas.patch, json);
-    return changeWebhook(this.deps, { scope, id, fields, tokenId: token.tokenId });
+    return changeWebhook(this.deps, { scope, id, fields, by });
   }
 
   @Delete(':webhook')
@@ -145,12 +145,8 @@ export class WebhooksController {
     ok: { status: 204, description: 'It is gone.' },
     problems: [404, 422],
   })
-  async delete(
-    @Scope() scope: WebhookScope,
-    @WebhookId() id: string,
-    @Token() token: VerifiedToken,
-  ): Promise<void> {
-    await deleteWebhook(this.deps, { scope, id, tokenId: token.tokenId });
+  async delete(@Scope() scope: WebhookScope, @WebhookId() id: string, @By() by: Actor): Promise<void> {
+    await deleteWebhook(this.deps, { scope, id, by });
   }
 
   @Post(':webhook/ping')
@@ -173,11 +169,11 @@ export class WebhooksController {
   async ping(
     @Scope() scope: WebhookScope,
     @WebhookId() id: string,
-    @Token() token: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<PingBody> {
-    return reply(to, await pingWebhook(this.deps, { scope, id, keep, tokenId: token.tokenId }));
+    return reply(to, await pingWebhook(this.deps, { scope, id, keep, by }));
   }
 
   @Post(':webhook/secret/rotate')
@@ -202,12 +198,12 @@ export class WebhooksController {
     @Scope() scope: WebhookScope,
     @WebhookId() id: string,
     @Body() json: unknown,
-    @Token() token: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<WebhookWithSecretBody> {
     const fields = fieldsOf(this.schemas.rotate, json ?? {});
-    return reply(to, await rotateSecret(this.deps, { scope, id, fields, keep, tokenId: token.tokenId }));
+    return reply(to, await rotateSecret(this.deps, { scope, id, fields, keep, by }));
   }
 
   @Post(':webhook/signing-key/rotate')
@@ -232,11 +228,11 @@ export class WebhooksController {
     @Scope() scope: WebhookScope,
     @WebhookId() id: string,
     @Body() json: unknown,
-    @Token() token: VerifiedToken,
+    @By() by: Actor,
     @Keeper() keep: KeepAnswer,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<WebhookBody> {
     const fields = fieldsOf(this.schemas.rotateSigningKey, json ?? {});
-    return reply(to, await rotateSigningKey(this.deps, { scope, id, fields, keep, tokenId: token.tokenId }));
+    return reply(to, await rotateSigningKey(this.deps, { scope, id, fields, keep, by }));
   }
 }

@@ -1,3 +1,4 @@
+import { AuditEntry } from '../audit/entity.js';
 import { DeadLetterRow } from '../dead-letters/entity.js';
 import { AttemptRow, DeliveryRow, EventBodyRow, EventRow } from '../history/entities.js';
 import { Job } from './job.js';
@@ -9,6 +10,7 @@ export const entities: (new () => object)[] = [
   Webhook,
   Token,
   Job,
+  AuditEntry,
   DeadLetterRow,
   EventRow,
   EventBodyRow,

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import type { Database } from '../database.js';
 import { storing } from '../storing.js';
+import { createPartition, dropPartition, lockPartitions, readPartitions } from './partition-statements.js';
 
 /** Days of history that are kept, today among them. */
 export interface HistoryRetention {
@@ -19,8 +20,6 @@ export interface PartitionChanges {
 const DAY_MS = 86_400_000;
 // Weeks without anybody tending the service must not stop it; a batch makes what it lacks, these only spare it the wait.
 const DAYS_AHEAD = 7;
-// Any fixed number; every process that makes or drops partitions asks for the same.
-const PARTITION_LOCK = 0x70617274;
 
 const TABLES = ['events', 'event_bodies', 'deliveries', 'attempts', 'dead_letters'] as const;
 type HistoryTable = (typeof TABLES)[number];
@@ -84,11 +83,7 @@ export class HistoryPartitions {
       const dropped: string[] = [];
       for (const { table, name, day } of await this.existing(this.o.database)) {
         if (day >= dayOf((table === 'event_bodies' ? bodies : history).getTime())) continue;
-        await this.o.database.transaction(async (tx) => {
-          // A long read holds the drop up, and the waiting drop holds up everybody after it: rather try again later.
-          await tx.query(`SET LOCAL lock_timeout = '3s'`);
-          await tx.query(`DROP TABLE IF EXISTS ${name}`);
-        });
+        await dropPartition(this.o.database, name);
         this.known.delete(name);
         dropped.push(name);
       }
@@ -110,11 +105,7 @@ export class HistoryPartitions {
         ({ table, day: ofTable }) => table !== 'dead_letters' && ofTable >= from,
       );
       for (const { name } of cleared) {
-        await this.o.database.transaction(async (tx) => {
-          // As above: a long read must not hold up everybody.
-          await tx.query(`SET LOCAL lock_timeout = '3s'`);
-          await tx.query(`DROP TABLE IF EXISTS ${name}`);
-        });
+        await dropPartition(this.o.database, name);
         this.known.delete(name);
       }
       await this.ensureDays([...new Set(cleared.map((partition) => partition.day))]);
@@ -145,17 +136,12 @@ export class HistoryPartitions {
     wanted: { table: HistoryTable; day: number; name: string }[],
   ): Promise<string[]> {
     return this.o.database.transaction(async (tx) => {
-      await tx.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
+      await lockPartitions(tx);
       const there = new Set((await this.existing(tx)).map(({ name }) => name));
       const created: string[] = [];
       for (const { table, day, name } of wanted) {
         if (there.has(name)) continue;
-        // CREATE TABLE … PARTITION OF would lock the whole table against its readers and writers; attaching does not.
-        await tx.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)`);
-        await tx.query(
-          `ALTER TABLE ${table} ATTACH PARTITION ${name}
-           FOR VALUES FROM ('${dateOf(day)} 00:00:00+00') TO ('${dateOf(day + 1)} 00:00:00+00')`,
-        );
+        await createPartition(tx, { table, name, from: dateOf(day), to: dateOf(day + 1) });
         created.push(name);
       }
       return created;
@@ -165,12 +151,7 @@ export class HistoryPartitions {
   private async existing(
     on: Pick<EntityManager, 'query'>,
   ): Promise<{ table: HistoryTable; name: string; day: number }[]> {
-    const rows = await on.query<{ table: HistoryTable; name: string }[]>(
-      `SELECT parent.relname AS table, child.relname AS name
-       FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid JOIN pg_class parent ON parent.oid = inhparent
-       WHERE inhparent = ANY ($1::regclass[]) ORDER BY child.relname`,
-      [TABLES],
-    );
+    const rows = await readPartitions(on, TABLES);
     return rows.map(({ table, name }) => {
       const [, year, month, date] = /_(\d{4})(\d{2})(\d{2})$/.exec(name) ?? [];
       return { table, name, day: dayOf(Date.UTC(Number(year), Number(month) - 1, Number(date))) };

@@ -7,6 +7,7 @@ import { AddWebhookHeaders1764028800006 } from './0006-add-webhook-headers.js';
 import { CreateLossAudit1764028800007 } from './0007-create-loss-audit.js';
 import { AddSigningKeys1764028800008 } from './0008-add-signing-keys.js';
 import { AddTokenKeysAndRates1764028800009 } from './0009-add-token-keys-and-rates.js';
+import { CreateAuditTrail1764028800010 } from './0010-create-audit-trail.js';
 
 /** Every migration, oldest first. Class names end in a 13-digit number that TypeORM orders by. */
 export const migrations = [
@@ -19,4 +20,5 @@ export const migrations = [
   CreateLossAudit1764028800007,
   AddSigningKeys1764028800008,
   AddTokenKeysAndRates1764028800009,
+  CreateAuditTrail1764028800010,
 ];

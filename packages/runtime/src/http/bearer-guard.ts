@@ -20,8 +20,11 @@ export interface VerifiedToken {
   /** Its own rates; null or absent: the installation's default; 0: no limit. */
   requestsPerSecond?: number | null;
   eventsPerSecond?: number | null;
-  /** Of a JWT: whom it is about. */
+  /** Of a token of our own. */
+  name?: string;
+  /** Of a JWT: whom it is about, and who says so. */
   subject?: string;
+  issuer?: string;
 }
 
 /**

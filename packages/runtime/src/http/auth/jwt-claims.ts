@@ -44,6 +44,7 @@ export function readClaims(payload: JWTPayload, names: ClaimNames): ReadClaims {
     token: {
       tokenId: subjectId(iss, sub),
       subject: sub,
+      issuer: iss,
       scopes,
       repositoryIds: isUnlimited ? null : repositories,
       ownerLogins: isUnlimited ? null : owners.map((login) => login.toLowerCase()),

@@ -109,6 +109,7 @@ describe('a JWT of the provider', () => {
     expect(await verifier.verifyToken(jwt)).toEqual({
       tokenId: expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
       subject: 'service-a',
+      issuer: ISSUER,
       scopes: ['events:write', 'webhooks:read'],
       repositoryIds: [1, 2],
       ownerLogins: ['acme'],
