@@ -21,7 +21,7 @@ export class TokenStore {
       const tokens = tx.getRepository(Token);
       const { hash } = token;
       const before = await tokens.findOne({ where: { hash }, lock: { mode: 'pessimistic_write' } });
-      const { raw } = await tokens
+      const stored = await tokens
         .createQueryBuilder()
         .insert()
         .values(token)
@@ -42,7 +42,7 @@ export class TokenStore {
         .updateEntity(false)
         .returning('id')
         .execute();
-      const [{ id }] = raw as [{ id: string }];
+      const [{ id }] = stored.raw as [{ id: string }];
       return { id, was: id === token.id ? 'absent' : before?.revokedAt ? 'revoked' : 'good' };
     });
   }

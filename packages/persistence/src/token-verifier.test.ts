@@ -68,7 +68,7 @@ describe('TokenVerifier', () => {
     );
     expect(await verifier.verifyToken('good')).toEqual({
       tokenId: '0193b2f0-0000-7000-8000-000000000001',
-      name: 'test',
+      name: 'ci',
       scopes: ['events:write'],
       repositoryIds: [1, 2],
       ownerLogins: ['acme'],

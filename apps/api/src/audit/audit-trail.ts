@@ -73,8 +73,8 @@ export class AuditTrail {
 
 /** The fields in which two states of a thing differ, as clients see them; null: it is not there before, or after. */
 export function differences(before: object | null, after: object | null): AuditChange[] {
-  const from = new Map(Object.entries(before ?? {}));
-  const to = new Map(Object.entries(after ?? {}));
+  const from = new Map(Object.entries<unknown>({ ...before }));
+  const to = new Map(Object.entries<unknown>({ ...after }));
   return [...new Set([...from.keys(), ...to.keys()])].flatMap((field) => {
     const change = { from: from.get(field) ?? null, to: to.get(field) ?? null };
     if (JSON.stringify(change.from) === JSON.stringify(change.to)) return [];

@@ -40,11 +40,13 @@ describe('the audit trail', () => {
   }
   async function aJob(base: Base, jobs: string) {
     const { path } = await aFailure(base);
-    // So slow that it is running still when it is cancelled.
-    const { json } = await api.call('POST', `${path}/${jobs}`, { body: { rate_per_second: 1 } });
-    await api.database.query(`UPDATE jobs SET state = 'running', finished_at = NULL WHERE id = $1`, [
-      json.id,
-    ]);
+    const { json } = await api.call('POST', `${path}/${jobs}`, { body: {} });
+    // Another process holds it, so that it is running still when it is cancelled.
+    await api.database.query(
+      `UPDATE jobs SET state = 'running', finished_at = NULL, lease_id = gen_random_uuid(), lease_until = now() + interval '1 h'
+       WHERE id = $1`,
+      [json.id],
+    );
     return `${path}/${jobs}/${json.id}`;
   }
   async function aDeadLetter(): Promise<string> {
@@ -151,7 +153,7 @@ describe('the audit trail', () => {
   it.each([...TABLE.keys()])('tells of %s, once', async (route) => {
     const { action, make } = TABLE.get(route)!;
     const answer = await make();
-    expect([answer.status, answer.text]).toEqual([expect.toBeOneOf([200, 201, 202, 204]), answer.text]);
+    expect([200, 201, 202, 204]).toContain(answer.status);
     const entries = await entriesOf(answer);
     expect(entries).toEqual([expect.objectContaining({ action })]);
     const [{ target }] = entries;
@@ -176,7 +178,7 @@ describe('the audit trail', () => {
     expect(await entriesOf(answer)).toEqual([
       {
         id: expect.any(String),
-        at: answer.json.updated_at.slice(0, 11) + (await entriesOf(answer))[0].at.slice(11),
+        at: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
         action: 'webhook.changed',
         actor: { kind: 'token', id: made.json.id, name: 'Ada', issuer: null },
         address: '198.51.100.9',
