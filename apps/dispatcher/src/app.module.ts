@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import type { GateOptions } from '@dits/domain';
-import { HttpSender } from '@dits/http-delivery';
+import { HttpSender, resolveBy } from '@dits/http-delivery';
 import {
   connectProducer,
   destinationPolicy,
@@ -37,6 +37,7 @@ export class AppModule {
     const sender = new HttpSender({
       destinations: destinationPolicy(config),
       egressProxy: config.egressProxy,
+      ...(config.dnsServers.length > 0 && { resolve: resolveBy(config.dnsServers) }),
     });
     runtime.onClose('http sender', () => sender.close());
     runtime.health.register('egress proxy', () => {

@@ -18,6 +18,12 @@ export const config = {
     secret: true,
     doc: 'HTTP proxy through which every delivery goes, by CONNECT, also to port 80: http://user:password@proxy:3128.',
   },
+  dnsServers: {
+    env: 'DITS_DNS_SERVERS',
+    schema: setting.dnsServers(),
+    default: '',
+    doc: "DNS servers that resolve receivers' names, comma between: 192.0.2.53,[2001:db8::53]:5353. Empty: as the system does. A public one keeps names of your own network out of reach; /etc/hosts does not count then.",
+  },
   retryTiers: {
     env: 'DITS_RETRY_TIERS',
     schema: setting.parsed(parseTiers),

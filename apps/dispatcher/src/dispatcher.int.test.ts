@@ -112,6 +112,7 @@ describe('the dispatcher', () => {
       allowedPorts: parsePorts(DEFAULT_PORTS),
       httpsOnly: false,
       egressProxy: undefined,
+      dnsServers: [],
       retryTiers: parseTiers('15s,1m'),
       attemptTimeoutMs: 5_000,
       maxInFlight: 512,

@@ -1,3 +1,4 @@
+import { Resolver } from 'node:dns';
 import { z } from 'zod';
 
 const isInteger = /^-?\d+$/;
@@ -55,6 +56,13 @@ export const setting = {
         },
       ),
 
+  /** A comma list of addresses of DNS servers, with or without a port. */
+  dnsServers: (): z.ZodType<string[]> =>
+    z
+      .string()
+      .transform(splitList)
+      .refine(areDnsServers, { message: 'must be a comma list of IP addresses, with or without a port' }),
+
   /** A comma list, empty items left out. */
   list: (): z.ZodType<string[]> => z.string().transform(splitList),
 
@@ -81,6 +89,15 @@ export const setting = {
   /** The same reader, for a variable that may be unset and has no default. */
   optional: <T>(schema: z.ZodType<T>): z.ZodType<T | undefined> => schema.optional(),
 };
+
+function areDnsServers(items: string[]): boolean {
+  try {
+    new Resolver().setServers(items);
+    return true;
+  } catch {
+    return false;
+  }
+}
 
 function splitList(text: string): string[] {
   return text
