@@ -5,6 +5,7 @@ import {
   databaseUrl,
   destinationConfig,
   port,
+  requestTimeoutMs,
   setting,
   type AppConfig,
 } from '@dits/runtime';
@@ -13,6 +14,7 @@ import { parseTokenKeys, SecretBox } from '@dits/signing';
 export const config = {
   ...commonConfig,
   port: port(8080),
+  requestTimeoutMs,
   adminPort: adminPort(9106),
   databaseUrl,
   ...accessConfig,

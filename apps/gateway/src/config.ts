@@ -4,6 +4,7 @@ import {
   commonConfig,
   databaseUrl,
   port,
+  requestTimeoutMs,
   setting,
   type AppConfig,
 } from '@dits/runtime';
@@ -12,6 +13,7 @@ import { parseTokenKeys } from '@dits/signing';
 export const config = {
   ...commonConfig,
   port: port(8081),
+  requestTimeoutMs,
   adminPort: adminPort(9101),
   databaseUrl,
   ...accessConfig,

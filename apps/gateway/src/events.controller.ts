@@ -10,6 +10,7 @@ import {
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptEvents, type AcceptDeps } from './accept-event.js';
+import { jsonLimits } from './http-options.js';
 import { countAccepted } from './ingest-metrics.js';
 import { EventCharge } from './ingest-rate.js';
 
@@ -56,7 +57,7 @@ export class EventsController {
     const startedAt = performance.now();
     const facts = { request_id: request.id, token_id: token.tokenId, body_bytes: body.length };
     const acceptance = await acceptEvents(
-      { json: parseJsonBody(body), bodyBytes: body.length, token },
+      { json: parseJsonBody(body, jsonLimits), bodyBytes: body.length, token },
       this.deps,
     );
     switch (acceptance.kind) {

@@ -167,7 +167,6 @@ describe('POST /v1/events accepts', () => {
     ['a byte order mark', (json: string) => `\ufeff${json}`],
     ['space around it', (json: string) => `\n ${json}\n`],
     ['text beyond the basic plane', (json: string) => json.replace('Add new footage', '🎬 Ünïcødé')],
-    ['a field twice, the last one counting', (json: string) => json.replace('{', '{"event":"nonsense",')],
     ['null for an optional field', (json: string) => json.replace('{', '{"ref":null,')],
   ])('JSON with %s', async (_, change) => {
     const { post } = await aGateway();
@@ -236,7 +235,6 @@ describe('POST /v1/events refuses', () => {
     ['no event name', '"event":"push",', '', 'event'],
     ['an event_id that is no UUID', '{"event"', '{"event_id":"x","event"', 'event_id'],
     ['a time that is none', '{"event"', '{"occurred_at":"yesterday","event"', 'occurred_at'],
-    ['a __proto__ field', '{"event"', '{"__proto__":{"admin":true},"event"', '__proto__'],
     ['a constructor field', '{"event"', '{"constructor":{"prototype":{}},"event"', 'constructor'],
   ])('%s', async (_, search, replacement, path) => {
     const { post, sent } = await aGateway();
@@ -255,12 +253,6 @@ describe('POST /v1/events refuses', () => {
     ['null', 'null', ''],
     ['a list in the list', [[aPush()]], 'events[0]'],
     ['null in the list', [aPush(), null], 'events[1]'],
-    ['half a million lists in each other', '['.repeat(500_000) + ']'.repeat(500_000), 'events[0]'],
-    [
-      'objects nested deeply',
-      `{"event":"push","commits":${'[{"a":'.repeat(90_000)}1${'}]'.repeat(90_000)}}`,
-      'repository',
-    ],
   ])('%s', async (_, payload, path) => {
     const { post, sent } = await aGateway();
     const body = expectProblem(await post(payload), 422, 'invalid_event');
@@ -270,9 +262,32 @@ describe('POST /v1/events refuses', () => {
   });
 
   it.each([
+    ['a field twice', '{"event"', '{"event":"psuh","event"', 'events[1].event', 'stands there twice'],
+    ['a repository twice', '"sender"', '"repository":{"id":7},"sender"', 'events[1].repository', 'twice'],
+    ['a __proto__ field', '{"event"', '{"__proto__":{},"event"', 'events[1].__proto__', 'not taken'],
+    [
+      'half a million lists in each other',
+      '[{"id":"abc',
+      `${'['.repeat(500_000)}{"id":"abc`,
+      'events[1].',
+      'deep',
+    ],
+    ['a million empty objects', '[{"id":"abc', `[${'{},'.repeat(1_000_000)}{"id":"abc`, '', '1000000 keys'],
+  ])('%s, by its path', async (_, search, replacement, path, message) => {
+    const { post, sent } = await aGateway();
+    const text = JSON.stringify([aPush(), aPush()]);
+    const at = text.lastIndexOf(search);
+    expect(at).toBeGreaterThan(text.length / 2);
+    const payload = `${text.slice(0, at)}${replacement}${text.slice(at + search.length)}`;
+    const [problem] = expectProblem(await post(payload), 422, 'unsafe_json').errors!;
+    expect(problem!.path.startsWith(path)).toBe(true);
+    expect(problem!.message).toContain(message);
+    expect(sent).toEqual([]);
+  });
+
+  it.each([
     ['nothing', ''],
     ['half an object', '{"event":'],
-    ['a million opening brackets', '['.repeat(1_048_576)],
     ['two values', '{} {}'],
     ['bytes that are not UTF-8', Buffer.from('{"event":"p\xfcsh"}', 'latin1')],
     ['a surrogate written in UTF-8', Buffer.from('7b2261223a22eda080227d', 'hex')],

@@ -31,9 +31,11 @@ export interface WorkerOptions<F extends ConfigFields> extends BootOptions<F> {
   stages?: (config: AppConfig<F>) => StageSettings;
 }
 
-/** Options of {@link bootHttp}; the fields must have `port`, and may have `trustedProxies`. */
+/** Options of {@link bootHttp}; the fields must have `port`, and may have `trustedProxies` and `requestTimeoutMs`. */
 export interface HttpOptions<F extends ConfigFields>
-  extends BootOptions<F>, Omit<HttpAppOptions, 'module' | 'log' | 'setup' | 'trustedProxies'> {
+  extends
+    BootOptions<F>,
+    Omit<HttpAppOptions, 'module' | 'log' | 'setup' | 'trustedProxies' | 'requestTimeoutMs'> {
   setup?: (
     app: Parameters<NonNullable<HttpAppOptions['setup']>>[0],
     runtime: Runtime<AppConfig<F>>,
@@ -73,11 +75,16 @@ export function bootHttp<const F extends ConfigFields>(o: HttpOptions<F>): Promi
   const { setup, bodyLimitBytes, authenticateBelow, rawJson } = o;
   return boot(o, async (runtime, module) => {
     const { config, log } = runtime;
-    const { port, trustedProxies } = config as unknown as { port: number; trustedProxies?: string[] };
+    const { port, trustedProxies, requestTimeoutMs } = config as unknown as {
+      port: number;
+      trustedProxies?: string[];
+      requestTimeoutMs?: number;
+    };
     const app = await createHttpApp({
       module,
       log,
       ...(trustedProxies !== undefined && { trustedProxies }),
+      ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
       ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
       ...(authenticateBelow !== undefined && { authenticateBelow }),
       ...(rawJson !== undefined && { rawJson }),

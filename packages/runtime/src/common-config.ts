@@ -63,6 +63,15 @@ export function port(defaultPort: number): ConfigField<number> {
   return { env: 'DITS_PORT', schema: setting.port(), default: String(defaultPort), doc: 'Port for clients.' };
 }
 
+/** How long an HTTP app lets a client send. */
+export const requestTimeoutMs = {
+  env: 'DITS_REQUEST_TIMEOUT_MS',
+  schema: setting.integer(1_000, 600_000),
+  default: '30000',
+  unit: 'ms',
+  doc: 'How long a request may take to come, from its first byte to its last; its headers at most a third of that. Beyond it is 408. 30 s let 16 MiB come at 5 Mbit/s.',
+} as const satisfies ConfigField<number>;
+
 /** The database, for the apps that use it. */
 export const databaseUrl: ConfigField<string> = {
   env: 'DITS_DATABASE_URL',

@@ -111,6 +111,7 @@ function expectProblem(
 }
 
 const json = { 'content-type': 'application/json' };
+const manyHeaders = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`x-${i}`, '']));
 
 describe('errors of an HTTP app', () => {
   it('writes a problem with the path of every field', async () => {
@@ -178,7 +179,16 @@ describe('errors of an HTTP app', () => {
     ],
     ['a compressed body', { ...json, 'content-encoding': 'gzip' }, '{}', 415, 'unsupported_media_type'],
     ['a body over the limit', json, JSON.stringify('x'.repeat(2000)), 413, 'payload_too_large'],
-    ['a key that reaches the prototype', json, '{"__proto__":{"a":1}}', 400, 'malformed_json'],
+    ['a key that reaches the prototype', json, '{"__proto__":{"a":1}}', 422, 'unsafe_json'],
+    ['a key that stands there twice', json, '{"a":1,"a":2}', 422, 'unsafe_json'],
+    ['deep nesting', json, '['.repeat(33) + ']'.repeat(33), 422, 'unsafe_json'],
+    [
+      'more than a hundred headers',
+      { ...json, ...manyHeaders },
+      '{}',
+      431,
+      'request_header_fields_too_large',
+    ],
   ])('refuses %s', async (_, headers, payload, status, code) => {
     const { inject } = await start({ bodyLimitBytes: 1000 });
     expectProblem(await inject({ method: 'POST', url: '/v1/echo', headers, payload }), status, code);

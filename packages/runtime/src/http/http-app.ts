@@ -6,9 +6,13 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { NestLog, type Logger } from '../logger.js';
 import { authenticate, VERIFY_TOKEN, type VerifyToken } from './bearer-guard.js';
-import { decodeUtf8, malformedJson } from './json-body.js';
+import { answerClientError } from './client-error.js';
+import { HeldBodies } from './held-bodies.js';
+import { parseJsonBody } from './json-body.js';
+import type { JsonLimits } from './json-shape.js';
 import { ProblemException } from './problem.js';
 import { ProblemFilter } from './problem-filter.js';
+import { bodyReader } from './read-body.js';
 
 /** Options of {@link createHttpApp}. */
 export interface HttpAppOptions {
@@ -16,6 +20,8 @@ export interface HttpAppOptions {
   log: Logger;
   /** Largest request body. Default 1 MiB. */
   bodyLimitBytes?: number;
+  /** From the first byte to the last of a request, ms. Default 30,000; for the headers alone at most a third of it. */
+  requestTimeoutMs?: number;
   /** Requests below this path (`/v1/`) must have a valid token before their body is read. Needs `VERIFY_TOKEN`. */
   authenticateBelow?: string;
   /** Takes JSON bodies as the Buffer that came instead of parsing them. */
@@ -28,24 +34,41 @@ export interface HttpAppOptions {
 
 // Longer than the 60 s that load balancers keep idle connections, so that it is they who close them.
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
-// From the first byte to the last of a request; a body that trickles in must not hold a connection for ever.
+// A body that trickles in must not hold a connection for ever.
 const REQUEST_TIMEOUT_MS = 30_000;
+// How late a timeout may be; Node's own 30 s would double it.
+const TIMEOUT_CHECK_MS = 1_000;
+const MAX_HEADER_BYTES = 16_384;
+// Browsers and proxies send 20 to 40.
+const MAX_HEADERS = 100;
+// 64 MiB: four of the gateway's largest bodies, and more than it takes in within the 5 s that Kafka may need. With that much
+// in hand it stays below the 512 MiB that its container has.
+const HELD_BODY_BYTES = 64 * 1_048_576;
+// Nobody's request comes near; lists of ids and the like have at most a thousand items.
+const JSON_LIMITS: JsonLimits = { depth: 32, values: 20_000 };
 const REQUEST_ID = /^[\w.-]{1,64}$/;
 
 /**
- * Makes a Nest app on Fastify, initialized but not listening, that trusts nothing: no proxy headers but of `trustedProxies`, a limit on the body
- * and on the time of a request, no compressed bodies, every error a problem. A client may name its request by
+ * Makes a Nest app on Fastify, initialized but not listening, that trusts nothing: no proxy headers but of `trustedProxies`, a limit on headers,
+ * body and time of a request and on the bodies of all together, no compressed bodies, every error a problem. A client may name its request by
  * `x-request-id`; the answer carries it, or the one made here.
  */
 export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyApplication> {
   const routes: { method: string; pattern: RegExp }[] = [];
   const filter = new ProblemFilter(o.log, (path) => methodsOf(routes, path));
+  const { bodyLimitBytes = 1_048_576, requestTimeoutMs = REQUEST_TIMEOUT_MS } = o;
   const adapter = new FastifyAdapter({
     logger: false,
     trustProxy: o.trustedProxies?.length ? o.trustedProxies : false,
-    bodyLimit: o.bodyLimitBytes ?? 1_048_576,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      requestTimeout: requestTimeoutMs,
+      headersTimeout: Math.ceil(requestTimeoutMs / 3),
+      connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, requestTimeoutMs),
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    clientErrorHandler: answerClientError,
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => {
       const given = request.headers['x-request-id'];
@@ -55,6 +78,9 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
       filter.write(error, request as FastifyRequest, reply as FastifyReply),
   });
   const fastify = adapter.getInstance<FastifyInstance>();
+  // Node drops those beyond 2,000 without a word; we refuse them below.
+  fastify.server.maxHeadersCount = 0;
+  const held = new HeldBodies(HELD_BODY_BYTES);
   fastify.addHook('onRoute', ({ method, url }) => {
     for (const one of [method].flat()) routes.push({ method: one, pattern: routePattern(url) });
   });
@@ -68,8 +94,10 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
   const verifier = authenticateBelow && app.get<VerifyToken>(VERIFY_TOKEN, { strict: false });
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
+    refuseManyHeaders(request);
     refuseUnreadableBody(request);
     if (verifier && request.url.startsWith(authenticateBelow)) await authenticate(request, verifier);
+    held.follow(request, reply);
   });
   fastify.addHook('onResponse', (request, reply, done) => {
     o.log.debug(
@@ -85,15 +113,26 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
     done();
   });
   fastify.removeAllContentTypeParsers();
-  const parse = fastify.getDefaultJsonParser('error', 'error');
-  fastify.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, body, done) => {
-    if (o.rawJson) return done(null, body);
-    void parse(request, decodeUtf8(body), (error, value) => done(error && malformedJson(error), value));
+  const read = bodyReader({ limitBytes: bodyLimitBytes, held });
+  fastify.addContentTypeParser('application/json', (request, payload, done) => {
+    read(request, payload, (error, body) => {
+      if (error || o.rawJson) return done(error, body);
+      try {
+        done(null, parseJsonBody(body!, JSON_LIMITS));
+      } catch (problem) {
+        done(problem as Error);
+      }
+    });
   });
   await o.setup?.(app);
   await app.init();
   await fastify.ready();
   return app;
+}
+
+function refuseManyHeaders({ raw }: FastifyRequest): void {
+  if (raw.rawHeaders.length <= MAX_HEADERS * 2) return;
+  throw new ProblemException(431, { detail: `There are more than ${MAX_HEADERS} headers.` });
 }
 
 function refuseUnreadableBody(request: FastifyRequest): void {

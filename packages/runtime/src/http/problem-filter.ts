@@ -33,6 +33,7 @@ export class ProblemFilter implements ExceptionFilter {
   /** Writes the problem of an error that Nest does not see. */
   write(exception: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const { body, headers } = this.answer(exception, request);
+    if (!request.raw.complete) readOn(request, reply);
     void reply
       .code(body.status)
       .headers(headers ?? {})
@@ -79,6 +80,15 @@ export class ProblemFilter implements ExceptionFilter {
       headers: { allow },
     };
   }
+}
+
+/**
+ * Lets a client that still sends its body come to its end, in the time that a request has: hung up on, it would see a reset
+ * in place of the answer.
+ */
+function readOn({ raw }: FastifyRequest, reply: FastifyReply): void {
+  void reply.header('connection', 'keep-alive');
+  if (/close/i.test(raw.headers.connection ?? '')) raw.once('close', () => raw.socket.end());
 }
 
 function statusOf(exception: unknown): number {
