@@ -12,6 +12,9 @@ const TABLE: Record<string, { scope: (typeof SCOPES)[number] }> = {
   'POST /v1/events': { scope: 'events:write' },
 };
 
+/** Open to everybody, with or without a token. */
+const OPEN = ['GET /openapi.json', 'HEAD /openapi.json'];
+
 const TENANTS = {
   'no limit': { repositoryIds: null, ownerLogins: null, isWithin: true },
   'its repository': { repositoryIds: [123], ownerLogins: null, isWithin: true },
@@ -81,7 +84,7 @@ describe('who may call what', () => {
   };
 
   it('has a row for every route that there is, and no other', () => {
-    expect([...new Set(routes)].sort()).toEqual(Object.keys(TABLE).sort());
+    expect([...new Set(routes)].sort()).toEqual([...Object.keys(TABLE), ...OPEN].sort());
   });
 
   const kinds = SCOPES.flatMap((scope) =>
@@ -110,6 +113,18 @@ describe('who may call what', () => {
       const [one, other] = [await call(route, token, 123), await call(route, token, 2 ** 53 - 1)];
       expect([one.statusCode, one.body]).toEqual([403, other.body]);
     }
+  });
+
+  it('shows everybody what it takes, and nothing else', async () => {
+    const response = await app.inject('/openapi.json');
+    expect(response.statusCode).toBe(200);
+    const { paths, components } = response.json<{ paths: object; components: { schemas: object } }>();
+    expect(Object.keys(paths)).toEqual(['/v1/events']);
+    // Whatever a schema refers to is there.
+    const references = [...response.body.matchAll(/"#\/components\/schemas\/(\w+)"/g)].map(
+      ([, name]) => name,
+    );
+    expect(Object.keys(components.schemas)).toEqual(expect.arrayContaining(references));
   });
 
   it.each([null, 'bad'])('refuses every route with the token %s', async (token) => {

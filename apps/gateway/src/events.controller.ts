@@ -4,13 +4,13 @@ import {
   ProblemException,
   RequireScope,
   Token,
+  type JsonLimits,
   type Logger,
   type VerifiedToken,
 } from '@dits/runtime';
 import { Body, Controller, HttpCode, Inject, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { acceptEvents, type AcceptDeps } from './accept-event.js';
-import { jsonLimits } from './http-options.js';
 import { countAccepted } from './ingest-metrics.js';
 import { EventCharge } from './ingest-rate.js';
 
@@ -24,6 +24,8 @@ export interface AcceptedBody {
   event_ids: string[];
 }
 
+// A thousand keys and items for each of a thousand events. A push has one for every 20 bytes, so 16 MiB of them have fewer.
+const JSON_LIMITS: JsonLimits = { depth: 32, values: 1_000_000, listName: 'events' };
 // A line of 1,000 ids is of no use to anybody; the router has a line for every event.
 const LOGGED_IDS = 20;
 
@@ -57,7 +59,7 @@ export class EventsController {
     const startedAt = performance.now();
     const facts = { request_id: request.id, token_id: token.tokenId, body_bytes: body.length };
     const acceptance = await acceptEvents(
-      { json: parseJsonBody(body, jsonLimits), bodyBytes: body.length, token },
+      { json: parseJsonBody(body, JSON_LIMITS), bodyBytes: body.length, token },
       this.deps,
     );
     switch (acceptance.kind) {

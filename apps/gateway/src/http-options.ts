@@ -1,11 +1,11 @@
-import type { HttpAppOptions, JsonLimits } from '@dits/runtime';
+import type { HttpAppOptions } from '@dits/runtime';
+import type { AcceptDeps } from './accept-event.js';
+import { ACCEPT_DEPS } from './events.controller.js';
 import { measureRequests } from './ingest-metrics.js';
+import { openApiDocument } from './openapi.js';
 
 // A thousand events of 16 KiB, or a few of the largest; parsing that much takes about 0.1 s.
 const MAX_BODY_BYTES = 16 * 1_048_576;
-
-/** A thousand for each of a thousand events. A push has one for every 20 bytes, so 16 MiB of them have fewer. */
-export const jsonLimits: JsonLimits = { depth: 32, values: 1_000_000, listName: 'events' };
 
 /** How the gateway serves HTTP; tests build the app with the same. */
 export const httpOptions = {
@@ -13,5 +13,10 @@ export const httpOptions = {
   // Nobody without a token gets us to read 16 MiB.
   authenticateBelow: '/v1/',
   rawJson: true,
-  setup: (app) => measureRequests(app.getHttpAdapter().getInstance()),
+  setup(app) {
+    const fastify = app.getHttpAdapter().getInstance();
+    measureRequests(fastify);
+    const document = openApiDocument(app.get<AcceptDeps>(ACCEPT_DEPS).catalogue);
+    fastify.get('/openapi.json', () => document);
+  },
 } satisfies Omit<HttpAppOptions, 'module' | 'log'>;
