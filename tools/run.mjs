@@ -27,6 +27,7 @@ const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.
   test:containers  builds every image and runs the main path on them; needs a Docker engine
   test:prometheus  Prometheus with the rules on the running apps: rules and panels answer; needs prometheus and promtool
   conformance  every event type to every receiver of examples/receivers: who verifies, who refuses; --json
+  fuzz         what schemathesis makes of /openapi.json of gateway and api, sent to both: --examples, --seed; --help
   keys         the keys that seal secrets at rest: status, rotate, generate; needs the settings of the api; --help
   audit:dependencies  known advisories of what is in the lock file; exits 1 for any, 2 when the registry has no answer
   stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
@@ -43,6 +44,7 @@ const commands = {
   e2e: { services: true, build: true, python: true, run: [...localCli, 'test', '--only', 'e2e'] },
   'test:prometheus': { services: true, build: true, run: ['e2e/prometheus-command.ts'] },
   conformance: { services: true, build: true, python: true, run: ['e2e/conformance-command.ts'] },
+  fuzz: { services: true, build: true, python: true, run: ['e2e/fuzz-command.ts'] },
   keys: { services: false, build: true, run: ['apps/api/dist/cli/keys.js'] },
   'audit:dependencies': { services: false, build: false, run: ['tools/audit-dependencies.mjs'] },
   'test:infra': { services: false, build: true, run: ['infra/deploy/test-infra.ts'] },

@@ -68,6 +68,8 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
       connectionsCheckingInterval: Math.min(TIMEOUT_CHECK_MS, requestTimeoutMs),
       maxHeaderSize: MAX_HEADER_BYTES,
     },
+    // Fastify's 100 would answer 414 where a field's own check says more; the length of a path is bounded with the headers.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     clientErrorHandler: answerClientError,
     requestIdHeader: false,
     genReqId: (request: IncomingMessage) => {
