@@ -33,7 +33,14 @@ describe('a bad request', () => {
     ['a form', 'POST', at, raw('url=x', 'application/x-www-form-urlencoded'), 415, 'application/json'],
     ['plain text', 'POST', at, raw('x', 'text/plain'), 415, 'application/json'],
     ['a list', 'POST', at, { body: [] }, 422, 'must be an object'],
-    ['a body of more than 256 KiB', 'POST', at, { body: { x: 'x'.repeat(262_144) } }, 413, 'larger than 262144'],
+    [
+      'a body of more than 256 KiB',
+      'POST',
+      at,
+      { body: { x: 'x'.repeat(262_144) } },
+      413,
+      'larger than 262144',
+    ],
     [
       'a compressed body',
       'POST',
