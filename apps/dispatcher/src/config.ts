@@ -1,10 +1,18 @@
 import { DEFAULT_RETRY_TIERS, parseTiers } from '@dits/domain';
-import { adminPort, commonConfig, destinationConfig, setting, type AppConfig } from '@dits/runtime';
+import {
+  adminPort,
+  commonConfig,
+  destinationConfig,
+  setting,
+  stallConfig,
+  type AppConfig,
+} from '@dits/runtime';
 import { SecretBox } from '@dits/signing';
 
 export const config = {
   ...commonConfig,
   adminPort: adminPort(9103),
+  ...stallConfig,
   secretKeys: {
     env: 'DITS_SECRET_KEYS',
     schema: setting.parsed((text) => SecretBox.parseKeys(text)),

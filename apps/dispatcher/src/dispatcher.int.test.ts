@@ -107,6 +107,8 @@ describe('the dispatcher', () => {
       host: '127.0.0.1',
       startTimeoutMs: 30_000,
       adminPort: 0,
+      stallLimitMs: 120_000,
+      stallRestartMs: 0,
       secretKeys,
       allowedDestinations: parseAllowedDestinations('127.0.0.0/8'),
       allowedPorts: parsePorts(DEFAULT_PORTS),

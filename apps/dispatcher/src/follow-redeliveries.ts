@@ -11,17 +11,19 @@ export async function followRedeliveries(
 ): Promise<AttemptDeps['redeliveries']> {
   const { name, config, kafka, log, now, stopping, topics } = runtime;
   const table = new RedeliveryTable(now);
+  const groupId = `${config.topicPrefix}dits-${name}-redeliveries`;
   const topic = await runtime.waitFor('the redeliveries', () =>
     startTopicTable({
       kafka,
       log,
       topic: topics.redeliveries,
-      groupId: `${config.topicPrefix}dits-${name}-redeliveries`,
+      groupId,
       apply: (record) => learnRedelivery(record, { table, decode: (value) => codec.decode(value), log }),
       signal: stopping,
     }),
   );
   runtime.onClose('redeliveries', () => topic.stop());
+  runtime.stalls.watch(groupId, () => topic.health());
   runtime.health.register('redeliveries', () => {
     const { joined, faultSinceMs } = topic.health();
     return { ok: joined && faultSinceMs === null, detail: { redeliveries: table.size } };

@@ -1,9 +1,10 @@
 import { DEFAULT_RETRY_TIERS, parseTiers } from '@dits/domain';
-import { adminPort, commonConfig, databaseUrl, setting, type AppConfig } from '@dits/runtime';
+import { adminPort, commonConfig, databaseUrl, setting, stallConfig, type AppConfig } from '@dits/runtime';
 
 export const config = {
   ...commonConfig,
   adminPort: adminPort(9105),
+  ...stallConfig,
   databaseUrl,
   historyDays: {
     env: 'DITS_HISTORY_DAYS',

@@ -67,6 +67,8 @@ describe('the recorder', () => {
       host: '127.0.0.1',
       startTimeoutMs: 30_000,
       adminPort: 0,
+      stallLimitMs: 120_000,
+      stallRestartMs: 0,
       databaseUrl: place.url,
       historyDays: 30,
       bodyDays: 7,

@@ -1,9 +1,10 @@
 import { DEFAULT_RETRY_TIERS, parseTiers } from '@dits/domain';
-import { adminPort, commonConfig, setting, type AppConfig } from '@dits/runtime';
+import { adminPort, commonConfig, setting, stallConfig, type AppConfig } from '@dits/runtime';
 
 export const config = {
   ...commonConfig,
   adminPort: adminPort(9104),
+  ...stallConfig,
   retryTiers: {
     env: 'DITS_RETRY_TIERS',
     schema: setting.parsed(parseTiers),

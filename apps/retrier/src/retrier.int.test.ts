@@ -80,6 +80,8 @@ describe('the retrier', () => {
       host: '127.0.0.1',
       startTimeoutMs: 30_000,
       adminPort: 0,
+      stallLimitMs: 120_000,
+      stallRestartMs: 0,
       retryTiers: tiers,
     };
     const lifecycle = new Lifecycle(log, () => undefined);

@@ -1,8 +1,9 @@
-import { adminPort, commonConfig, setting, type AppConfig } from '@dits/runtime';
+import { adminPort, commonConfig, setting, stallConfig, type AppConfig } from '@dits/runtime';
 
 export const config = {
   ...commonConfig,
   adminPort: adminPort(9102),
+  ...stallConfig,
   maxBatchRecords: {
     env: 'DITS_ROUTER_BATCH',
     schema: setting.integer(1, 10_000),

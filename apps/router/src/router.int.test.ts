@@ -91,6 +91,8 @@ describe('the router', () => {
       host: '127.0.0.1',
       startTimeoutMs: 30_000,
       adminPort: 0,
+      stallLimitMs: 120_000,
+      stallRestartMs: 0,
       maxBatchRecords: 500,
       maxEventBytes: 1_572_864,
     };

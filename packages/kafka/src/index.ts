@@ -19,6 +19,8 @@ export type { Log } from './log.js';
 export { BatchingProducer } from './producer/batching-producer.js';
 export type { BatchingProducerOptions } from './producer/batching-producer.js';
 export type { IncomingRecord, OutgoingRecord } from './records.js';
+export { StallWatch } from './stalls/stall-watch.js';
+export type { Stall, StallWatchOptions } from './stalls/stall-watch.js';
 export { startTopicTable } from './table/topic-table.js';
 export type { TopicTable, TopicTableOptions } from './table/topic-table.js';
 export { applyTopics } from './topics/apply-topics.js';

@@ -6,21 +6,36 @@ import { counter } from './metrics.js';
 let admin: AdminServer | undefined;
 afterEach(() => admin?.close());
 
-async function get(path: string, health = new HealthRegistry(), method = 'GET') {
-  admin = await startAdminServer({ host: '127.0.0.1', port: 0, health });
+const none = new HealthRegistry();
+
+async function get(
+  path: string,
+  o: { health?: HealthRegistry; liveness?: HealthRegistry; method?: string } = {},
+) {
+  const { health = none, liveness = none, method = 'GET' } = o;
+  admin = await startAdminServer({ host: '127.0.0.1', port: 0, health, liveness });
   const response = await fetch(`http://127.0.0.1:${admin.port}${path}`, { method });
   return { status: response.status, headers: response.headers, text: await response.text() };
 }
 
 describe('the admin server', () => {
   it('is live while the process runs', async () => {
-    expect(await get('/livez')).toMatchObject({ status: 200, text: '{"ok":true}\n' });
+    expect(await get('/livez')).toMatchObject({ status: 200, text: '{"ok":true,"checks":{}}\n' });
+  });
+
+  it('is live though it is not ready, and not live when it asks to be restarted', async () => {
+    const failing = new HealthRegistry();
+    failing.register('partitions', () => ({ ok: false, detail: 'dits.events/3' }));
+    expect(await get('/livez', { health: failing })).toMatchObject({ status: 200 });
+    await admin?.close();
+    const { status, text } = await get('/livez', { liveness: failing });
+    expect([status, text]).toEqual([503, expect.stringContaining('dits.events/3')]);
   });
 
   it('is ready when every check is ok', async () => {
     const health = new HealthRegistry();
     health.register('consumer', () => ({ ok: true, detail: { held: 3 } }));
-    const { status, text } = await get('/readyz', health);
+    const { status, text } = await get('/readyz', { health });
     expect(status).toBe(200);
     expect(JSON.parse(text)).toEqual({ ok: true, checks: { consumer: { ok: true, detail: { held: 3 } } } });
   });
@@ -31,7 +46,7 @@ describe('the admin server', () => {
     health.register('consumer', () => ({ ok: false, detail: 'not joined' }));
     health.register('database', () => Promise.reject(new Error('ECONNREFUSED')));
     health.register('table', () => new Promise(() => {}));
-    const { status, text } = await get('/readyz', health);
+    const { status, text } = await get('/readyz', { health });
     expect(status).toBe(503);
     expect(JSON.parse(text)).toEqual({
       ok: false,
@@ -57,6 +72,6 @@ describe('the admin server', () => {
     ['another path', '/', 'GET', 404],
     ['another method', '/livez', 'POST', 405],
   ])('refuses %s', async (_, path, method, status) => {
-    expect((await get(path, undefined, method)).status).toBe(status);
+    expect((await get(path, { method })).status).toBe(status);
   });
 });

@@ -11,17 +11,18 @@ export interface AdminServer {
 }
 
 /**
- * Serves `/livez` (200 while the process runs), `/readyz` (every check as JSON; 503 when one is not ok) and
- * `/metrics` (Prometheus text). Plain HTTP without authentication: keep its port closed to the outside.
+ * Serves `/livez` (200 while the process runs and no restart would help it) and `/readyz`, each with its checks as JSON and 503
+ * when one is not ok, and `/metrics` (Prometheus text). Plain HTTP without authentication: keep its port closed to the outside.
  */
 export async function startAdminServer(o: {
   host: string;
   port: number;
   health: HealthRegistry;
+  liveness: HealthRegistry;
 }): Promise<AdminServer> {
   collectProcessMetrics();
   const server = createServer((request, response) => {
-    answer(request, response, o.health).catch((error: unknown) => {
+    answer(request, response, o).catch((error: unknown) => {
       if (!response.headersSent) response.writeHead(500);
       response.end(`${String(error)}\n`);
     });
@@ -44,7 +45,7 @@ export async function startAdminServer(o: {
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  health: HealthRegistry,
+  { health, liveness }: { health: HealthRegistry; liveness: HealthRegistry },
 ): Promise<void> {
   const send = (status: number, type: string, body: string): void => {
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
@@ -54,13 +55,15 @@ async function answer(
     response.setHeader('allow', 'GET, HEAD');
     return send(405, 'text/plain', 'only GET\n');
   }
+  const sendReport = async (checks: HealthRegistry): Promise<void> => {
+    const report = await checks.report();
+    send(report.ok ? 200 : 503, 'application/json', `${JSON.stringify(report)}\n`);
+  };
   switch (request.url?.split('?')[0]) {
     case '/livez':
-      return send(200, 'application/json', '{"ok":true}\n');
-    case '/readyz': {
-      const report = await health.report();
-      return send(report.ok ? 200 : 503, 'application/json', `${JSON.stringify(report)}\n`);
-    }
+      return sendReport(liveness);
+    case '/readyz':
+      return sendReport(health);
     case '/metrics':
       return send(200, metricsRegistry.contentType, await metricsRegistry.metrics());
     default:

@@ -1,4 +1,5 @@
 import { ConfigError } from '@dits/contracts';
+import type { RunningConsumer } from '@dits/kafka';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { MicroserviceOptions } from '@nestjs/microservices';
@@ -12,6 +13,7 @@ import { Lifecycle } from './lifecycle.js';
 import { createLogger, NestLog } from './logger.js';
 import { exposeProcess } from './process-metrics.js';
 import { createRuntime, type Runtime } from './runtime.js';
+import { exposeStalls, type stallConfig } from './watch-stalls.js';
 
 /** What every app's `main.ts` says. */
 export interface BootOptions<F extends ConfigFields> {
@@ -25,7 +27,7 @@ export interface BootOptions<F extends ConfigFields> {
 /** The values of an app's fields, which hold the common ones. */
 export type AppConfig<F extends ConfigFields> = ConfigOf<F> & CommonConfig;
 
-/** Options of {@link bootWorker}. */
+/** Options of {@link bootWorker}; the fields must have those of `stallConfig`. */
 export interface WorkerOptions<F extends ConfigFields> extends BootOptions<F> {
   /** What only the configuration knows about the stages. */
   stages?: (config: AppConfig<F>) => StageSettings;
@@ -66,6 +68,7 @@ export function bootWorker<const F extends ConfigFields>(o: WorkerOptions<F>): P
     app.useGlobalFilters(new FaultFilter());
     runtime.onClose('consumers', () => app.close());
     await app.listen();
+    watchStalls(runtime, strategy.unwrap<Map<string, RunningConsumer>>());
     return {};
   });
 }
@@ -96,6 +99,23 @@ export function bootHttp<const F extends ConfigFields>(o: HttpOptions<F>): Promi
   });
 }
 
+function watchStalls(runtime: Runtime, consumers: ReadonlyMap<string, RunningConsumer>): void {
+  const { stalls, health, liveness, now } = runtime;
+  const config = runtime.config as CommonConfig & ConfigOf<typeof stallConfig>;
+  for (const [group, consumer] of consumers) stalls.watch(group, () => consumer.health());
+  exposeStalls({
+    stalls: () => stalls.stalls,
+    groups: () => stalls.groups,
+    health,
+    liveness,
+    config,
+    prefix: config.topicPrefix,
+    now,
+  });
+  stalls.start(config.stallLimitMs);
+  runtime.onClose('stall watch', () => stalls.stop());
+}
+
 async function boot<F extends ConfigFields>(
   o: BootOptions<F>,
   start: (runtime: Runtime<AppConfig<F>>, module: DynamicModule) => Promise<object>,
@@ -120,6 +140,7 @@ async function boot<F extends ConfigFields>(
       host: config.host,
       port: config.adminPort,
       health: runtime.health,
+      liveness: runtime.liveness,
     });
     runtime.onClose('admin server', () => admin.close());
     const facts = await start(runtime, await o.module(runtime));

@@ -6,7 +6,8 @@ import { metricsRegistry } from './metrics.js';
 const NOW_MS = 100_000;
 
 function aPartition(o: Partial<ConsumerHealth['partitions'][number]> = {}) {
-  return { topic: 'blue.a', partition: 0, position: 0n, committed: null, unfinishedSinceMs: null, ...o };
+  const nothing = { position: 0n, committed: null, unfinishedSinceMs: null, completed: 0n, rests: null };
+  return { topic: 'blue.a', partition: 0, ...nothing, ...o };
 }
 
 /** The lines about `name` of a scrape, for a consumer of the group `blue.g`. */

@@ -24,17 +24,19 @@ export async function followWebhooks(
   const { name, config, kafka, log, stopping, topics } = runtime;
   const table = new WebhookTable();
   const decode: Codec['decode'] = (value) => codec.decode(value);
+  const groupId = `${config.topicPrefix}dits-${name}-webhooks`;
   const topic = await runtime.waitFor('the webhooks', () =>
     startTopicTable({
       kafka,
       log,
       topic: topics.webhooks,
-      groupId: `${config.topicPrefix}dits-${name}-webhooks`,
+      groupId,
       apply: (record) => learnWebhook(record, { table, decode, log }),
       signal: stopping,
     }),
   );
   runtime.onClose('webhooks', () => topic.stop());
+  runtime.stalls.watch(groupId, () => topic.health());
   runtime.health.register('webhooks', () => {
     const { joined, faultSinceMs } = topic.health();
     return { ok: joined && faultSinceMs === null, detail: { webhooks: table.size } };

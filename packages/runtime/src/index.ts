@@ -57,5 +57,6 @@ export type { Runtime } from './runtime.js';
 export { setting } from './setting.js';
 export { StageContext } from './stage-options.js';
 export type { StageLimits, StageOptions } from './stage-options.js';
+export { stallConfig } from './watch-stalls.js';
 export { waitFor } from './wait-for.js';
 export type { WaitForOptions } from './wait-for.js';

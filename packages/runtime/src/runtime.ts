@@ -1,6 +1,13 @@
 import type { EventCatalogue, TopicNames } from '@dits/contracts';
 import { topicNames } from '@dits/contracts';
-import { BatchingProducer, createCodec, createKafka, type Codec, type KafkaConnection } from '@dits/kafka';
+import {
+  BatchingProducer,
+  createCodec,
+  createKafka,
+  StallWatch,
+  type Codec,
+  type KafkaConnection,
+} from '@dits/kafka';
 import type { CommonConfig } from './common-config.js';
 import { HealthRegistry } from './health.js';
 import type { Lifecycle } from './lifecycle.js';
@@ -14,7 +21,12 @@ export interface Runtime<C extends CommonConfig = CommonConfig> {
   name: string;
   config: C;
   log: Logger;
+  /** What `/readyz` asks. */
   health: HealthRegistry;
+  /** What `/livez` asks: only what a restart mends. */
+  liveness: HealthRegistry;
+  /** Watches the consumers that are given to it; `bootWorker` starts it. */
+  stalls: StallWatch;
   topics: TopicNames;
   catalogue: EventCatalogue;
   kafka: KafkaConnection;
@@ -42,15 +54,18 @@ export function createRuntime<C extends CommonConfig>(o: {
 }): Runtime<C> {
   const { name, config, log, lifecycle, now } = o;
   const health = new HealthRegistry();
+  const kafka = createKafka({ brokers: config.kafkaBrokers, clientId: `dits-${name}`, log });
   return {
     name,
     config,
     log,
     health,
+    liveness: new HealthRegistry(),
+    stalls: new StallWatch({ kafka, log, now }),
     now,
     topics: topicNames(config.topicPrefix),
     catalogue: loadCatalogue(config.schemasDir),
-    kafka: createKafka({ brokers: config.kafkaBrokers, clientId: `dits-${name}`, log }),
+    kafka,
     stopping: lifecycle.stopping,
     async waitFor(what, attempt) {
       const check = `start: ${what}`;

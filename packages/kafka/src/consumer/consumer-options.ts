@@ -37,6 +37,8 @@ export interface ConsumerHealth {
   /**
    * `position`: next offset to be taken. `committed`: next offset a new member would start from; null when none was committed.
    * `unfinishedSinceMs`: time of the first record that was taken and is not completed, ms since 1970; null when there is none.
+   * `completed`: everything below it is completed; null while it is not known where to begin. `rests`: why it stands
+   * still on purpose: its first record is not due, or records of other partitions have taken all the room.
    */
   partitions: {
     topic: string;
@@ -44,6 +46,8 @@ export interface ConsumerHealth {
     position: bigint;
     committed: bigint | null;
     unfinishedSinceMs: number | null;
+    completed: bigint | null;
+    rests: 'until_due' | 'no_room' | null;
   }[];
 }
 

@@ -1,7 +1,7 @@
 import { settledWithin } from '../backoff.js';
 import type { IncomingRecord } from '../records.js';
-import type { AssignedPartition } from './assigned-partition.js';
-import type { ConsumerOptions, RunningConsumer } from './consumer-options.js';
+import { partitionKey, type AssignedPartition } from './assigned-partition.js';
+import type { ConsumerHealth, ConsumerOptions, RunningConsumer } from './consumer-options.js';
 import { handleUntilDone } from './handle-until-done.js';
 import { HeldQueue } from './held-queue.js';
 import type { HeldRecord } from './intake.js';
@@ -38,7 +38,8 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
   let stopping = false;
 
   const isDue = ({ record }: HeldRecord): boolean => !(dueAtMs(options, record) > options.now());
-  const run = async (partition: AssignedPartition, { queue, wakeUp }: Lane): Promise<void> => {
+  const run = async (partition: AssignedPartition, lane: Lane): Promise<void> => {
+    const { queue, wakeUp } = lane;
     while (!stopping && !partition.over) {
       const batch = queue.take(options.maxBatchRecords ?? 500, isDue);
       if (batch.length === 0) {
@@ -47,6 +48,7 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
         await wakeUp.wait(first ? waitMs(dueAtMs(options, first.record) - options.now()) : 60_000);
         continue;
       }
+      lane.isBusy = true;
       await handleUntilDone(batch, {
         intake,
         log: options.log,
@@ -58,12 +60,13 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
           await options.handle(records, { signal: abort.signal });
         },
       });
+      lane.isBusy = false;
     }
   };
   const laneOf = (partition: AssignedPartition): Lane => {
     let lane = lanes.get(partition);
     if (!lane) {
-      lane = { queue: new HeldQueue(), wakeUp: new WakeUp(), running: Promise.resolve() };
+      lane = { queue: new HeldQueue(), wakeUp: new WakeUp(), isBusy: false, running: Promise.resolve() };
       lanes.set(partition, lane);
       lane.running = run(partition, lane);
     }
@@ -87,8 +90,19 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
   });
   intake.start();
 
+  const health = (): ConsumerHealth => {
+    const found = intake.health();
+    const waiting = new Set<string>();
+    for (const [{ topic, partition }, { queue, isBusy }] of lanes)
+      if (!isBusy && queue.first && !isDue(queue.first)) waiting.add(partitionKey(topic, partition));
+    const partitions = found.partitions.map((each) =>
+      waiting.has(partitionKey(each.topic, each.partition)) ? { ...each, rests: 'until_due' as const } : each,
+    );
+    return { ...found, partitions };
+  };
+
   return Promise.resolve({
-    health: () => intake.health(),
+    health,
     stop: async () => {
       stopping = true;
       intake.stopTaking();
@@ -109,6 +123,8 @@ const waitMs = (dueInMs: number): number => Math.min(Math.max(dueInMs, 1), LOOK_
 interface Lane {
   queue: HeldQueue;
   wakeUp: WakeUp;
+  /** A batch is being handled. */
+  isBusy: boolean;
   running: Promise<void>;
 }
 

@@ -133,13 +133,12 @@ export class Intake implements GroupMemberUser {
       faultSinceMs: this.faults.sinceMs,
       held: this.caps.held,
       heldBytes: this.caps.heldBytes,
-      partitions: partitions.map(({ topic, partition, position, committed, unfinishedSinceMs }) => ({
-        topic,
-        partition,
-        position,
-        committed,
-        unfinishedSinceMs,
-      })),
+      partitions: partitions.map((each) => {
+        const { topic, partition, position, committed, unfinishedSinceMs, committable, held } = each;
+        const completed = each.begun ? committable : null;
+        const rests = this.caps.isFull(each) && held === 0 ? 'no_room' : null;
+        return { topic, partition, position, committed, unfinishedSinceMs, completed, rests };
+      }),
     };
   }
 

@@ -146,6 +146,8 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
         position: offset,
         committed: null,
         unfinishedSinceMs: null,
+        completed: offset,
+        rests: null,
       })),
     }),
     stop: async () => {
