@@ -112,6 +112,16 @@ describe('an app', () => {
     ]);
   });
 
+  it('shows more of its log on SIGUSR2, and no more on the next', async () => {
+    const app = start('ordinary');
+    await app.line('started');
+    app.signal('SIGUSR2');
+    expect(await app.line('log level changed')).toMatchObject({ level: 'warn', log_level: 'debug' });
+    app.signal('SIGTERM');
+    expect(await app.exit).toBe(0);
+    expect(app.messages()).toContain('closed http server');
+  });
+
   it('exits at once on a second signal', async () => {
     const app = start('hangs');
     await app.line('started');

@@ -10,7 +10,7 @@ import { FaultFilter } from './fault-filter.js';
 import { createHttpApp, type HttpAppOptions } from './http/http-app.js';
 import { KafkaStrategy, type StageSettings } from './kafka-strategy.js';
 import { Lifecycle } from './lifecycle.js';
-import { createLogger, NestLog } from './logger.js';
+import { createLogger, NestLog, toggleLogLevel } from './logger.js';
 import { exposeProcess } from './process-metrics.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { exposeStalls, type stallConfig } from './watch-stalls.js';
@@ -127,6 +127,7 @@ async function boot<F extends ConfigFields>(
   }
   const config = readConfigOrExit(o.name, o.config) as AppConfig<F>;
   const log = createLogger({ name: o.name, level: config.logLevel });
+  process.on('SIGUSR2', () => toggleLogLevel(log, config.logLevel));
   const lifecycle = new Lifecycle(log, (code) => process.exit(code));
   lifecycle.listenToProcess();
   try {

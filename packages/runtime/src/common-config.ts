@@ -26,7 +26,7 @@ export const commonConfig = {
     env: 'DITS_LOG_LEVEL',
     schema: setting.oneOf('trace', 'debug', 'info', 'warn', 'error', 'fatal'),
     default: 'info',
-    doc: 'Lowest level that is logged. info has one line per stage and record.',
+    doc: 'Lowest level that is logged. info has one line per stage and record. SIGUSR2 switches a running process to debug, and back.',
   },
   schemasDir: {
     env: 'DITS_SCHEMAS_DIR',

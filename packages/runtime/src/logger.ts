@@ -5,7 +5,12 @@ import pretty from 'pino-pretty';
 export type { Logger } from 'pino';
 
 // Where a secret could stand in a logged object: at the top, in headers, one level down.
-const SECRET_KEYS = ['authorization', 'secret', 'previous_secret', 'token', 'password', 'cookie'];
+const SECRET_KEYS = [
+  ...['authorization', 'Authorization', 'proxy-authorization', 'cookie', 'Cookie', 'set-cookie'],
+  ...['secret', 'previous_secret', 'secrets', 'signing_key', 'private_key', 'token', 'password'],
+  // What was bound to a statement; a database error has it.
+  'parameters',
+];
 const REDACTED_PATHS = SECRET_KEYS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]);
 
 /**
@@ -29,6 +34,18 @@ export function createLogger(o: { name: string; level: string; destination?: Des
     },
     destination,
   );
+}
+
+/**
+ * Switches to a level that shows more, `debug` (from `debug`: `trace`), and back to the configured one the next time. The line
+ * that says so is written at `warn`, while more is shown.
+ */
+export function toggleLogLevel(log: Logger, configured: string): void {
+  const more = configured === 'debug' || configured === 'trace' ? 'trace' : 'debug';
+  const next = log.level === configured ? more : configured;
+  log.level = more;
+  log.warn({ log_level: next }, 'log level changed');
+  log.level = next;
 }
 
 /** Nest's own lines on our logger: its start-up chatter at debug, its warnings and errors as they are. */
