@@ -262,9 +262,9 @@ function appEnvironment(name: AppName, { options, secrets, ports }: SlotContext)
   };
 }
 
-// The user's own DITS_ settings reach the apps; what this file decides is put over them.
+// The user's own DITS_ and OTEL_ settings reach the apps; what this file decides is put over them.
 function inherited(): NodeJS.ProcessEnv {
-  const passed = /^(DITS_|PATH$|HOME$|TZ$|LANG$|LC_|TMPDIR$|NODE_EXTRA_CA_CERTS$|SSL_CERT_)/;
+  const passed = /^(DITS_|OTEL_|PATH$|HOME$|TZ$|LANG$|LC_|TMPDIR$|NODE_EXTRA_CA_CERTS$|SSL_CERT_)/;
   return {
     ...Object.fromEntries(Object.entries(process.env).filter(([key]) => passed.test(key))),
     KAFKAJS_NO_PARTITIONER_WARNING: '1',

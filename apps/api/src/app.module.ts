@@ -91,7 +91,7 @@ const RELAY_FAULT_LIMIT_MS = 10_000;
 @Module({})
 export class AppModule {
   static async wire(runtime: Runtime<ApiConfig>): Promise<DynamicModule> {
-    const { config, log, now, catalogue, topics } = runtime;
+    const { config, log, now, catalogue, topics, tracing } = runtime;
     const database = await this.connectDatabase(runtime);
     const codec = await registerCodec(runtime);
     const relay = await this.startRelay(runtime, new Outbox(database));
@@ -147,6 +147,7 @@ export class AppModule {
       outbox: new Outbox(database),
       codec,
       topics,
+      tracing,
     } satisfies RedeliveryDeps;
     const events = new EventQueries(database);
     const jobs = new JobStore(database);

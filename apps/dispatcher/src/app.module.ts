@@ -26,7 +26,7 @@ const LINGER_MS = 20;
 @Module({})
 export class AppModule {
   static async wire(runtime: Runtime<DispatcherConfig>): Promise<DynamicModule> {
-    const { config, log, now, topics } = runtime;
+    const { config, log, now, topics, tracing } = runtime;
     const codec = await registerCodec(runtime);
     // Nobody waits for what it writes: the receiver has its request, and its place at the gate is free again.
     const producer = await connectProducer(runtime, { lingerMs: LINGER_MS });
@@ -68,6 +68,7 @@ export class AppModule {
       }),
       topics,
       tiers: config.retryTiers,
+      tracing,
       timeoutMs: config.attemptTimeoutMs,
       userAgent: `Dits-Webhooks/${version()}`,
       metrics: createMetrics(gate),

@@ -1,3 +1,4 @@
+import { noTracing } from '@dits/runtime';
 import { describe, expect, it } from '@jest/globals';
 import type { PoisonRecordError } from '@dits/contracts';
 import {
@@ -129,6 +130,7 @@ function aStage(o: {
     userAgent: 'Dits-Webhooks/0.0.0',
     metrics: { attempted() {}, deferred() {}, cancelled() {}, replaced() {}, repeated() {}, failed() {} },
     log: quiet,
+    tracing: noTracing,
     now: () => NOW_MS,
     random: () => 0.5,
     ...o.deps,

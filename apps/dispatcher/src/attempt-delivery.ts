@@ -3,6 +3,15 @@ import { PoisonRecordError, WEBHOOKS_MARK_HEADER } from '@dits/contracts';
 import { classify, type GateLimits, type SendResult } from '@dits/domain';
 import type { SendRequest } from '@dits/http-delivery';
 import { replayOf, type Codec, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
+import {
+  messagingAttributes,
+  traceContextOf,
+  traceHeaders,
+  type Span,
+  type TraceContext,
+  type Tracing,
+} from '@dits/runtime';
+import { attemptSpan, endAttempt, endOnFault } from './attempt-spans.js';
 import { cancel, conclude, defer, drop, idsOf, type AttemptEnd, type EndDeps } from './attempt-ends.js';
 import type { DeliveryGate } from './delivery-gate.js';
 import type { RecentRecords } from './recent-records.js';
@@ -30,6 +39,7 @@ export interface AttemptDeps extends EndDeps {
   /** Resolves when all are durable. */
   sendAll: (records: OutgoingRecord[]) => Promise<void>;
   poison: { put(record: IncomingRecord, error: PoisonRecordError): Promise<void> };
+  tracing: Tracing;
   timeoutMs: number;
   /** `Dits-Webhooks/0.1.0`. */
   userAgent: string;
@@ -63,20 +73,56 @@ export async function attemptDelivery(
 
   if (deps.recent.has(delivery, record)) return passOver(delivery, deps);
 
-  let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, { signal }));
+  const span = deliverySpan(delivery, record, deps);
+  let end = unwritten.get(record) ?? (await attempt(delivery, record, deps, { signal, span }));
   for (;;) {
     try {
       // One call: the entry and the next step get on the way together, and both are durable before the offset moves.
-      if (end.records.length > 0) await deps.sendAll(end.records);
+      if (end.records.length > 0) await deps.sendAll(traced(end.records, span.context, deps));
     } catch (fault) {
       unwritten.set(record, end);
       throw fault;
     }
     unwritten.delete(record);
-    if (!end.again) return deps.recent.add(delivery, record);
+    if (!end.again) break;
     const { delivery: next, onFreshConnection } = end.again;
-    end = await attempt(next, record, deps, { signal, isRetry: true, onFreshConnection });
+    end = await attempt(next, record, deps, { signal, span, isRetry: true, onFreshConnection });
   }
+  deps.recent.add(delivery, record);
+  span.end();
+}
+
+/** From the moment the record is taken until what came of it is durable. */
+function deliverySpan(
+  delivery: Delivery,
+  { topic, partition, offset, headers }: IncomingRecord,
+  deps: AttemptDeps,
+) {
+  return deps.tracing.span(`process ${topic}`, {
+    kind: 'consumer',
+    parent: traceContextOf(headers),
+    attributes: () => ({
+      ...messagingAttributes('process', { topic, partition, offset }),
+      'dits.event_id': delivery.event_id,
+      'dits.delivery_id': delivery.delivery_id,
+      'dits.webhook_id': delivery.webhook_id,
+      'dits.trigger': delivery.trigger,
+    }),
+  });
+}
+
+/** What follows goes on in the same trace. A dead letter has the headers of its original, untouched. */
+function traced(
+  records: OutgoingRecord[],
+  context: TraceContext | undefined,
+  { topics }: AttemptDeps,
+): OutgoingRecord[] {
+  if (!context) return records;
+  return records.map((record) =>
+    record.topic === topics.deadLetters
+      ? record
+      : { ...record, headers: { ...record.headers, ...traceHeaders(context) } },
+  );
 }
 
 function passOver(delivery: Delivery, { metrics, log }: AttemptDeps): void {
@@ -98,9 +144,10 @@ async function attempt(
   deps: AttemptDeps,
   {
     signal,
+    span,
     isRetry = false,
     onFreshConnection = false,
-  }: { signal: AbortSignal; isRetry?: boolean; onFreshConnection?: boolean },
+  }: { signal: AbortSignal; span: Span; isRetry?: boolean; onFreshConnection?: boolean },
 ): Promise<AttemptEnd> {
   const { webhooks, gate } = deps;
   const limits = (): GateLimits => limitsOf(webhooks.find(delivery.webhook_id));
@@ -117,12 +164,17 @@ async function attempt(
     const { timeoutMs, userAgent, now } = deps;
     const startedAtMs = now();
     const own = deps.headersOf(webhook);
+    const sending = attemptSpan(deps.tracing, { delivery, url: webhook.url, parent: span.context });
     const secrets = deps.secretsOf(webhook, startedAtMs);
     const headers = requestHeaders({ delivery, secrets, nowMs: startedAtMs, userAgent, own });
     // Not broken off by the signal: the receiver may have acted on it, so its end is worth waiting for.
     const { url } = webhook;
-    result = await deps.send({ url, headers, body: delivery.body, timeoutMs, onFreshConnection });
+    result = await endOnFault(
+      sending,
+      deps.send({ url, headers, body: delivery.body, timeoutMs, onFreshConnection }),
+    );
     const { outcome, reason } = classify(result, { retryStatuses: webhook.retry_statuses });
+    endAttempt(sending, { result, outcome });
     if (pass) gate.leave(pass, verdictOf(result, outcome));
     return conclude({ delivery, webhook, record, headers, own, result, outcome, reason, startedAtMs }, deps);
   } finally {

@@ -1,7 +1,15 @@
 import { readEvent, type AnyEvent, type EventCatalogue, type EventType, type Problem } from '@dits/contracts';
 import { ownerLoginsOf } from '@dits/domain';
 import type { OutgoingRecord } from '@dits/kafka';
-import { tokenReaches, type VerifiedToken } from '@dits/runtime';
+import {
+  endWith,
+  messagingAttributes,
+  tokenReaches,
+  traceHeaders,
+  type TraceContext,
+  type Tracing,
+  type VerifiedToken,
+} from '@dits/runtime';
 
 /** What accepting events needs. */
 export interface AcceptDeps {
@@ -12,6 +20,7 @@ export interface AcceptDeps {
   encodeEvent(type: EventType, event: AnyEvent): Buffer;
   /** Resolves when all records are on all in-sync replicas; rejects with `KafkaFault`. */
   sendAll(records: OutgoingRecord[]): Promise<void>;
+  tracing: Tracing;
   now(): number;
   newEventId(nowMs: number): string;
 }
@@ -27,6 +36,8 @@ export interface Submission {
   json: unknown;
   bodyBytes: number;
   token: VerifiedToken;
+  /** Where the request is in its producer's trace; the events go on there. */
+  trace?: TraceContext | undefined;
 }
 
 export const MAX_EVENTS = 1_000;
@@ -43,7 +54,7 @@ const MAX_PATH_LENGTH = 200;
  * comes twice in a request is sent once. Rejects with `KafkaFault` or `RegistryFault` when the events are not known to be durable.
  */
 export async function acceptEvents(
-  { json, bodyBytes, token }: Submission,
+  { json, bodyBytes, token, trace }: Submission,
   deps: AcceptDeps,
 ): Promise<Acceptance> {
   const isBatch = Array.isArray(json);
@@ -92,15 +103,25 @@ export async function acceptEvents(
   if (beyond.length > 0) return refused(403, 'repository_out_of_reach', beyond);
 
   const once = new Map(read.toReversed().map((one) => [one.event.event_id, one]));
+  const span = deps.tracing.span(`send ${deps.topic}`, {
+    kind: 'producer',
+    parent: trace,
+    attributes: () => ({
+      ...messagingAttributes('send', { topic: deps.topic }),
+      'messaging.batch.message_count': once.size,
+    }),
+  });
+  const headers = traceHeaders(span.context);
   const records = read
     .filter((one) => once.get(one.event.event_id) === one)
     .map(({ type, event }) => ({
       topic: deps.topic,
       key: String(event.repository.id),
       value: deps.encodeEvent(type, event),
+      headers,
       timestampMs: nowMs,
     }));
-  await deps.sendAll(records);
+  await endWith(span, deps.sendAll(records));
   return {
     kind: 'accepted',
     eventIds: read.map(({ event }) => event.event_id),

@@ -1,6 +1,6 @@
 import 'reflect-metadata';
 import { bundledSchemas, EventCatalogue } from '@dits/contracts';
-import { createHttpApp, createLogger, RateBuckets, SCOPES } from '@dits/runtime';
+import { noTracing, createHttpApp, createLogger, RateBuckets, SCOPES } from '@dits/runtime';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { AppModule } from './app.module.js';
@@ -65,6 +65,7 @@ describe('who may call what', () => {
           topic: 'dits.events',
           encodeEvent: () => Buffer.alloc(1),
           sendAll: async (records) => void (sent += records.length),
+          tracing: noTracing,
           now: Date.now,
           newEventId: () => '00000000-0000-7000-8000-000000000001',
         },

@@ -90,7 +90,7 @@ export class AppModule {
 
   /** Connects in the background: until Kafka and the registry are there, requests get an honest 503 instead of no answer. */
   private static connect(runtime: Runtime<GatewayConfig>): AcceptDeps {
-    const { config, log, kafka, catalogue, topics, now } = runtime;
+    const { config, log, kafka, catalogue, topics, tracing, now } = runtime;
     const codec = createCodec({ registryUrl: config.registryUrl, catalogue, topics, log });
     const producer = new BatchingProducer({
       kafka,
@@ -118,6 +118,7 @@ export class AppModule {
         return codec.encodeEvent(type, event);
       },
       sendAll: (records) => producer.sendAll(records),
+      tracing,
       now,
       newEventId: (nowMs) => uuidV7(nowMs, randomBytes(10)),
     };

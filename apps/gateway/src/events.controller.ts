@@ -5,6 +5,7 @@ import {
   RequireScope,
   Token,
   type JsonLimits,
+  traceOf,
   type Logger,
   type VerifiedToken,
 } from '@dits/runtime';
@@ -59,7 +60,7 @@ export class EventsController {
     const startedAt = performance.now();
     const facts = { request_id: request.id, token_id: token.tokenId, body_bytes: body.length };
     const acceptance = await acceptEvents(
-      { json: parseJsonBody(body, JSON_LIMITS), bodyBytes: body.length, token },
+      { json: parseJsonBody(body, JSON_LIMITS), bodyBytes: body.length, token, trace: traceOf(request) },
       this.deps,
     );
     switch (acceptance.kind) {

@@ -1,7 +1,14 @@
 import 'reflect-metadata';
 import { bundledSchemas, EventCatalogue, KafkaFault, RegistryFault, StorageFault } from '@dits/contracts';
 import type { OutgoingRecord } from '@dits/kafka';
-import { createHttpApp, createLogger, metricsRegistry, RateBuckets, type VerifiedToken } from '@dits/runtime';
+import {
+  noTracing,
+  createHttpApp,
+  createLogger,
+  metricsRegistry,
+  RateBuckets,
+  type VerifiedToken,
+} from '@dits/runtime';
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { LightMyRequestResponse } from 'fastify';
@@ -51,6 +58,7 @@ async function aGateway(deps: Partial<AcceptDeps> = {}) {
       topic: 'blue.dits.events',
       encodeEvent: (type, event) => Buffer.from(JSON.stringify([type.event, event])),
       sendAll: async (records) => void sent.push(...records),
+      tracing: noTracing,
       now: () => NOW_MS,
       newEventId: () => `00000000-0000-7000-8000-${String((newIds += 1)).padStart(12, '0')}`,
       ...deps,

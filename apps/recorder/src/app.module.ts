@@ -27,7 +27,7 @@ const LOOK_AT_GROUPS_EVERY_MS = 15_000;
 @Module({})
 export class AppModule {
   static async wire(runtime: Runtime<RecorderConfig>): Promise<DynamicModule> {
-    const { config, log, now, topics } = runtime;
+    const { config, log, now, topics, tracing } = runtime;
     // One batch of each stage at a time, the maintenance, the audit and its lock.
     const database = await runtime.waitFor('the database', () =>
       openDatabase({ url: config.databaseUrl, poolSize: 5, applicationName: 'dits-recorder', log }),
@@ -66,6 +66,7 @@ export class AppModule {
       project: (batch) => projection.apply(batch),
       deadLetter: (record, error) => poison.put(record, error),
       metrics: new RecorderMetrics(now),
+      tracing,
       log,
       now,
     };

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { PoisonRecordError, RegistryFault, StorageFault } from '@dits/contracts';
 import type { DecodedEvent, DecodedRecord, IncomingRecord } from '@dits/kafka';
 import type { ApplyResult, HistoryItem } from '@dits/persistence';
-import { createLogger, metricsRegistry } from '@dits/runtime';
+import { noTracing, createLogger, metricsRegistry } from '@dits/runtime';
 import { recordBatch, type RecordDeps } from './record-batch.js';
 import { RecorderMetrics } from './recorder-metrics.js';
 
@@ -56,6 +56,7 @@ function recorder(project: (items: HistoryItem[]) => Partial<ApplyResult> = () =
       level: 'info',
       destination: { write: (line) => void written.push(line) },
     }),
+    tracing: noTracing,
     now: () => NOW,
   };
   const lines = () => written.map((line) => JSON.parse(line) as Record<string, unknown>);

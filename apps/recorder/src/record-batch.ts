@@ -1,7 +1,7 @@
 import { PoisonRecordError, type TopicNames } from '@dits/contracts';
 import type { DecodedEvent, DecodedRecord, IncomingRecord } from '@dits/kafka';
 import type { ApplyResult, HistoryItem, LogEntry, ProjectedEvent } from '@dits/persistence';
-import type { Logger } from '@dits/runtime';
+import { endWith, traceContextOf, type Logger, type Tracing } from '@dits/runtime';
 import type { RecorderMetrics } from './recorder-metrics.js';
 
 /** What recording a batch needs. */
@@ -14,6 +14,7 @@ export interface RecordDeps {
   /** Puts a record on the dead letters, durably. */
   deadLetter: (record: IncomingRecord, error: PoisonRecordError) => Promise<void>;
   metrics: RecorderMetrics;
+  tracing: Tracing;
   log: Logger;
   now: () => number;
 }
@@ -23,6 +24,21 @@ export interface RecordDeps {
  * letters, or known not to belong there; a rejection means that the whole batch must come again, which changes nothing.
  */
 export async function recordBatch(records: IncomingRecord[], deps: RecordDeps): Promise<void> {
+  // One span for all: it belongs to no single trace, so it links to each.
+  const span = deps.tracing.span('record batch', {
+    kind: 'consumer',
+    links: () => records.flatMap(({ headers }) => traceContextOf(headers) ?? []),
+    attributes: () => ({
+      'messaging.system': 'kafka',
+      'messaging.operation.name': 'record',
+      'messaging.operation.type': 'process',
+      'messaging.batch.message_count': records.length,
+    }),
+  });
+  await endWith(span, record(records, deps));
+}
+
+async function record(records: IncomingRecord[], deps: RecordDeps): Promise<void> {
   const { metrics, log, now } = deps;
   const startedAtMs = now();
   const oldestMs = Math.min(...records.map((record) => record.timestampMs));

@@ -7,9 +7,9 @@ import { HOLD_DEPS, HoldController } from './hold.controller.js';
 @Module({})
 export class AppModule {
   static async wire(runtime: Runtime<RetrierConfig>): Promise<DynamicModule> {
-    const { log, now, topics } = runtime;
+    const { log, now, topics, tracing } = runtime;
     const producer = await connectProducer(runtime);
-    const deps: HoldDeps = { sendAll: (records) => producer.sendAll(records), topics, log, now };
+    const deps: HoldDeps = { sendAll: (records) => producer.sendAll(records), topics, tracing, log, now };
     return {
       module: AppModule,
       controllers: [HoldController],

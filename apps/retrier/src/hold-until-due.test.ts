@@ -1,6 +1,6 @@
 import { KafkaFault, topicNames } from '@dits/contracts';
 import type { IncomingRecord, OutgoingRecord } from '@dits/kafka';
-import { metricsRegistry } from '@dits/runtime';
+import { noTracing, metricsRegistry } from '@dits/runtime';
 import { describe, expect, it } from '@jest/globals';
 import { dueAtMs, putBack, type HoldDeps } from './hold-until-due.js';
 
@@ -54,6 +54,7 @@ describe('putBack', () => {
       sendAll: async (records) => void sent.push(...records),
       topics,
       log: { info: (facts, message) => void logged.push({ ...facts, message }) },
+      tracing: noTracing,
       now: () => nowMs,
       ...over,
     };

@@ -1,7 +1,7 @@
 import { NOT_BEFORE_HEADER, type TopicNames } from '@dits/contracts';
 import { parseTiers, SCHEDULE_SPAN_MS, type Tier } from '@dits/domain';
 import type { IncomingRecord, OutgoingRecord } from '@dits/kafka';
-import { histogram } from '@dits/runtime';
+import { histogram, messagingAttributes, traceContextOf, traceHeaders, type Tracing } from '@dits/runtime';
 
 const latenessSeconds = histogram({
   name: 'dits_retry_lateness_seconds',
@@ -14,6 +14,7 @@ const latenessSeconds = histogram({
 export interface HoldDeps {
   sendAll(records: OutgoingRecord[]): Promise<void>;
   topics: Pick<TopicNames, 'deliveries'>;
+  tracing: Tracing;
   log: { info(facts: object, message: string): void };
   now(): number;
 }
@@ -33,26 +34,41 @@ export function dueAtMs({ topic, headers, timestampMs }: IncomingRecord): number
 }
 
 /**
- * Puts due records back on `dits.deliveries`: key, value and headers as they are. Resolves when they are durable; only
+ * Puts due records back on `dits.deliveries`: key, value and headers as they are, but for the place in the trace. Resolves when they are durable; only
  * then may their offsets move.
  */
 export async function putBack(records: IncomingRecord[], deps: HoldDeps): Promise<void> {
   const { topics, log } = deps;
+  const spans = records.map((record) => holdSpan(record, deps));
   await deps.sendAll(
-    records.map(({ key, value, headers }) => ({
+    records.map(({ key, value, headers }, i) => ({
       topic: topics.deliveries,
       key,
       value,
-      headers,
+      headers: { ...headers, ...traceHeaders(spans[i]!.context) },
       timestampMs: deps.now(),
     })),
   );
+  for (const span of spans) span.end();
   for (const record of records) {
     const tier = tierOf(record.topic).name;
     const lateMs = Math.max(0, deps.now() - dueAtMs(record));
     latenessSeconds.observe({ tier }, lateMs / 1000);
     log.info({ webhook_id: record.key?.toString(), tier, late_ms: lateMs }, 'delivery.put_back');
   }
+}
+
+/** From the time the record was put on its tier: what looks like a gap in the trace was waiting. */
+function holdSpan({ topic, partition, offset, headers, timestampMs }: IncomingRecord, { tracing }: HoldDeps) {
+  return tracing.span(`process ${topic}`, {
+    kind: 'consumer',
+    parent: traceContextOf(headers),
+    startMs: timestampMs,
+    attributes: () => ({
+      ...messagingAttributes('process', { topic, partition, offset }),
+      'dits.tier': tierOf(topic).name,
+    }),
+  });
 }
 
 /** The tier whose topic it is; the topic ends with its name. */

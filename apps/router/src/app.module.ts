@@ -8,7 +8,7 @@ import { ROUTE_DEPS, RouteController } from './route.controller.js';
 @Module({})
 export class AppModule {
   static async wire(runtime: Runtime<RouterConfig>): Promise<DynamicModule> {
-    const { config, log, now, topics } = runtime;
+    const { config, log, now, topics, tracing } = runtime;
     const codec = await registerCodec(runtime);
     const producer = await connectProducer(runtime);
 
@@ -30,6 +30,7 @@ export class AppModule {
       recentEventIds: new RecentEventIds(),
       topics,
       maxEventBytes: config.maxEventBytes,
+      tracing,
       log,
       now,
     };

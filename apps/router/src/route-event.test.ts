@@ -12,7 +12,7 @@ import {
 } from '@dits/contracts';
 import { deliveryId } from '@dits/domain';
 import { replayHeaders, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
-import { metricsRegistry } from '@dits/runtime';
+import { noTracing, metricsRegistry } from '@dits/runtime';
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { RecentEventIds } from './recent-event-ids.js';
 import { routeEvents, type RouteDeps } from './route-event.js';
@@ -75,6 +75,7 @@ beforeEach(() => {
     topics,
     maxEventBytes: 10_000,
     log: { info: (facts, message) => void world.logged.push({ ...facts, message }) },
+    tracing: noTracing,
     now: () => NOW_MS,
   };
 });

@@ -14,6 +14,7 @@ import {
 import { buildBody, deliveryId, ownerLoginOf, type EventScope } from '@dits/domain';
 import { replayOf, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
 import { OutgoingChunk } from './outgoing-chunk.js';
+import { messagingAttributes, traceContextOf, traceHeaders, type Span, type Tracing } from '@dits/runtime';
 import type { RecentEventIds } from './recent-event-ids.js';
 import { acceptToRoutedSeconds, deliveriesCreated, eventsRepeated, eventsRouted } from './route-metrics.js';
 
@@ -33,6 +34,7 @@ export interface RouteDeps {
   recentEventIds: RecentEventIds;
   topics: Pick<TopicNames, 'deliveries' | 'deliveryLog'>;
   maxEventBytes: number;
+  tracing: Tracing;
   log: { info(facts: object, message: string): void };
   now(): number;
 }
@@ -57,7 +59,7 @@ export async function routeEvents(
   const batchIds = new Map<string, { partition: number; eventId: string }>();
   const poison: { record: IncomingRecord; error: PoisonRecordError }[] = [];
   const repeats: { record: IncomingRecord; eventId: string }[] = [];
-  const done: Routed[] = [];
+  const done: { routed: Routed; span: Span }[] = [];
 
   for (const record of records) {
     signal?.throwIfAborted();
@@ -72,12 +74,13 @@ export async function routeEvents(
       const isRepeat = isKnown && record.headers[ROUTE_AGAIN_HEADER] === undefined;
       if (!record.lookback && isRepeat) repeats.push({ record, eventId });
       if (!record.lookback && !isRepeat) {
+        const span = spanOf(record, event.event_id, deps);
         const routed = route({ record, name: type.event, event }, deps);
-        for (const outgoing of recordsOf(routed, webhooksMark, deps)) {
+        for (const outgoing of recordsOf(routed, { webhooksMark, span }, deps)) {
           const full = chunk.add(outgoing);
           if (full) await full;
         }
-        done.push(routed);
+        done.push({ routed, span });
       }
       for (const id of [eventId, identity]) batchIds.set(`${partition}/${id}`, { partition, eventId: id });
     } catch (error) {
@@ -91,7 +94,10 @@ export async function routeEvents(
 
   // Only what is durable may count as seen: a batch that faulted has to route the same ids again.
   for (const { partition, eventId } of batchIds.values()) deps.recentEventIds.add(partition, eventId);
-  for (const routed of done) noteRouted(routed, deps);
+  for (const { routed, span } of done) {
+    span.end();
+    noteRouted(routed, deps);
+  }
   for (const repeat of repeats) noteRepeat(repeat, deps);
 }
 
@@ -146,18 +152,41 @@ function route(
   };
 }
 
+/** From the moment the event is read until its deliveries are durable. */
+function spanOf(
+  { topic, partition, offset, headers }: IncomingRecord,
+  eventId: string,
+  deps: RouteDeps,
+): Span {
+  return deps.tracing.span(`process ${topic}`, {
+    kind: 'consumer',
+    parent: traceContextOf(headers),
+    attributes: () => ({
+      ...messagingAttributes('process', { topic, partition, offset }),
+      'dits.event_id': eventId,
+    }),
+  });
+}
+
 /** The records to send, made one by one: a large body times many webhooks would not fit in memory. */
-function* recordsOf(routed: Routed, webhooksMark: string, deps: RouteDeps): Generator<OutgoingRecord> {
+function* recordsOf(
+  routed: Routed,
+  { webhooksMark, span }: { webhooksMark: string; span: Span },
+  deps: RouteDeps,
+): Generator<OutgoingRecord> {
   const { topics } = deps;
   const timestampMs = routed.routed_at_ms;
   const { deliveries } = routed;
-  const headers = { [WEBHOOKS_MARK_HEADER]: webhooksMark };
+  const trace = traceHeaders(span.context);
+  const headers = { [WEBHOOKS_MARK_HEADER]: webhooksMark, ...trace };
+  span.set(() => ({ 'dits.event': routed.event, 'dits.deliveries': deliveries.length }));
   for (let from = 0; from === 0 || from < deliveries.length; from += MAX_DELIVERIES_PER_ENTRY) {
     const part = { ...routed, deliveries: deliveries.slice(from, from + MAX_DELIVERIES_PER_ENTRY) };
     yield {
       topic: topics.deliveryLog,
       key: routed.event_id,
       value: deps.encode('routed', part),
+      headers: trace,
       timestampMs,
     };
   }

@@ -11,8 +11,9 @@ import { createHttpApp, type HttpAppOptions } from './http/http-app.js';
 import { KafkaStrategy, type StageSettings } from './kafka-strategy.js';
 import { Lifecycle } from './lifecycle.js';
 import { createLogger, NestLog, toggleLogLevel } from './logger.js';
-import { exposeProcess } from './process-metrics.js';
+import { exposeProcess, version } from './process-metrics.js';
 import { createRuntime, type Runtime } from './runtime.js';
+import { startTracing } from './tracing/start-tracing.js';
 import { exposeStalls, type stallConfig } from './watch-stalls.js';
 
 /** What every app's `main.ts` says. */
@@ -37,7 +38,7 @@ export interface WorkerOptions<F extends ConfigFields> extends BootOptions<F> {
 export interface HttpOptions<F extends ConfigFields>
   extends
     BootOptions<F>,
-    Omit<HttpAppOptions, 'module' | 'log' | 'setup' | 'trustedProxies' | 'requestTimeoutMs'> {
+    Omit<HttpAppOptions, 'module' | 'log' | 'tracing' | 'setup' | 'trustedProxies' | 'requestTimeoutMs'> {
   setup?: (
     app: Parameters<NonNullable<HttpAppOptions['setup']>>[0],
     runtime: Runtime<AppConfig<F>>,
@@ -86,6 +87,7 @@ export function bootHttp<const F extends ConfigFields>(o: HttpOptions<F>): Promi
     const app = await createHttpApp({
       module,
       log,
+      tracing: runtime.tracing,
       ...(trustedProxies !== undefined && { trustedProxies }),
       ...(requestTimeoutMs !== undefined && { requestTimeoutMs }),
       ...(bodyLimitBytes !== undefined && { bodyLimitBytes }),
@@ -131,7 +133,10 @@ async function boot<F extends ConfigFields>(
   const lifecycle = new Lifecycle(log, (code) => process.exit(code));
   lifecycle.listenToProcess();
   try {
-    const runtime = createRuntime({ name: o.name, config, log, lifecycle, now: Date.now });
+    const now = Date.now;
+    const tracing = await startTracing({ name: o.name, version: version(), env: process.env, log, now });
+    lifecycle.onClose('traces', () => tracing.close());
+    const runtime = createRuntime({ name: o.name, config, log, lifecycle, tracing, now });
     runtime.health.register('start', () => ({ ok: false, detail: 'starting' }));
     runtime.health.register('stop', () =>
       lifecycle.stopping.aborted ? { ok: false, detail: 'stopping' } : { ok: true },

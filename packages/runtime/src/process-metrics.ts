@@ -17,7 +17,7 @@ export function exposeProcess(o: { name: string; health: HealthRegistry }): void
 }
 
 /** Of all packages: they are built and released together. */
-function version(): string {
+export function version(): string {
   const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }

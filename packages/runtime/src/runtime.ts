@@ -13,6 +13,7 @@ import { HealthRegistry } from './health.js';
 import type { Lifecycle } from './lifecycle.js';
 import { loadCatalogue } from './load-catalogue.js';
 import type { Logger } from './logger.js';
+import { noTracing, type Tracing } from './tracing/tracing.js';
 import { waitFor } from './wait-for.js';
 
 /** What a process gives its app module: configuration, log, health, and when to close things. */
@@ -30,6 +31,8 @@ export interface Runtime<C extends CommonConfig = CommonConfig> {
   topics: TopicNames;
   catalogue: EventCatalogue;
   kafka: KafkaConnection;
+  /** Spans of what the process does; off unless `OTEL_*` variables ask for them. */
+  tracing: Tracing;
   now: () => number;
   /** Aborted when the process begins to stop. */
   stopping: AbortSignal;
@@ -50,9 +53,10 @@ export function createRuntime<C extends CommonConfig>(o: {
   config: C;
   log: Logger;
   lifecycle: Lifecycle;
+  tracing?: Tracing;
   now: () => number;
 }): Runtime<C> {
-  const { name, config, log, lifecycle, now } = o;
+  const { name, config, log, lifecycle, tracing = noTracing, now } = o;
   const health = new HealthRegistry();
   const kafka = createKafka({ brokers: config.kafkaBrokers, clientId: `dits-${name}`, log });
   return {
@@ -62,6 +66,7 @@ export function createRuntime<C extends CommonConfig>(o: {
     health,
     liveness: new HealthRegistry(),
     stalls: new StallWatch({ kafka, log, now }),
+    tracing,
     now,
     topics: topicNames(config.topicPrefix),
     catalogue: loadCatalogue(config.schemasDir),

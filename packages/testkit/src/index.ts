@@ -7,3 +7,5 @@ export { startReceiver } from './receiver.js';
 export type { Answer, Behaviour, ReceivedRequest, Receiver, Respond } from './receiver.js';
 export { startNameServer, type NameServer } from './name-server.js';
 export { aDelivery, aWebhook } from './factories.js';
+export { TraceCollector } from './trace-collector.js';
+export type { CollectedSpan } from './trace-collector.js';

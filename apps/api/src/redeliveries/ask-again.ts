@@ -1,5 +1,6 @@
 import type { Delivery, Redelivery, Routed } from '@dits/contracts';
 import type { DeliveryRow, OutboxRecord, Transaction } from '@dits/persistence';
+import { endWith, messagingAttributes, traceHeaders, type TraceContext } from '@dits/runtime';
 import type { RedeliveryDeps } from './redelivery-deps.js';
 
 /** A delivery to be made again, or for the first time by a replay. */
@@ -25,8 +26,18 @@ export async function askAgain(
   deps: RedeliveryDeps,
   tx: Transaction,
   deliveries: DeliveryToMake[],
-  trigger: 'redelivery' | 'replay',
+  { trigger, trace }: { trigger: 'redelivery' | 'replay'; trace?: TraceContext | undefined },
 ): Promise<void> {
+  const span = deps.tracing.span(`send ${deps.topics.deliveries}`, {
+    kind: 'producer',
+    parent: trace,
+    attributes: () => ({
+      ...messagingAttributes('send', { topic: deps.topics.deliveries }),
+      'messaging.batch.message_count': deliveries.length,
+      'dits.trigger': trigger,
+    }),
+  });
+  const headers = traceHeaders(span.context);
   const records: OutboxRecord[] = [];
   const entries: Routed[] = [];
   for (const delivery of deliveries) {
@@ -42,16 +53,21 @@ export async function askAgain(
         topic: topics.deliveryLog,
         key: Buffer.from(delivery.eventId),
         value: codec.encode('routed', routed),
+        headers,
       },
       {
         topic: topics.deliveries,
         key: Buffer.from(delivery.webhookId),
         value: codec.encode('delivery', toMake),
+        headers,
       },
     );
   }
-  await deps.redeliveries.store(tx, entries);
-  await deps.outbox.append(tx, records);
+  const { redeliveries, outbox } = deps;
+  await endWith(
+    span,
+    redeliveries.store(tx, entries).then(() => outbox.append(tx, records)),
+  );
 }
 
 function recordsOf(

@@ -1,5 +1,5 @@
 import { isDeliveryId, type WebhookScope } from '@dits/persistence';
-import { ProblemException } from '@dits/runtime';
+import { ProblemException, type TraceContext } from '@dits/runtime';
 import type { Actor } from '../audit/actor.js';
 import { noDelivery, presentDelivery, type DeliveryBody } from '../deliveries/delivery-body.js';
 import { differences } from '../audit/audit-trail.js';
@@ -16,7 +16,14 @@ import { mustBeActive, type RedeliveryDeps } from './redelivery-deps.js';
  */
 export async function redeliverDelivery(
   deps: RedeliveryDeps,
-  o: { scope: WebhookScope; id: string; deliveryId: string; by: Actor; keep: KeepAnswer },
+  o: {
+    scope: WebhookScope;
+    id: string;
+    deliveryId: string;
+    by: Actor;
+    keep: KeepAnswer;
+    trace: TraceContext | undefined;
+  },
 ): Promise<Answer<DeliveryBody>> {
   const { scope, id: webhookId } = o;
   const deliveryId = o.deliveryId.toLowerCase();
@@ -34,7 +41,7 @@ export async function redeliverDelivery(
         code: 'body_expired',
       });
     }
-    await askAgain(deps, tx, [{ ...stored, body, stored }], 'redelivery');
+    await askAgain(deps, tx, [{ ...stored, body, stored }], { trigger: 'redelivery', trace: o.trace });
     const [pending] = await deps.redeliveries.lock(tx, webhookId, [deliveryId]);
     const accepted = {
       status: 202,

@@ -1,4 +1,5 @@
 import type { WebhookScope } from '@dits/persistence';
+import { traceOf } from '@dits/runtime';
 import { Body, Controller, Delete, Get, Inject, Param, Post, Req, Res } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
@@ -55,9 +56,11 @@ export class RedeliveriesController {
     @Param('delivery') deliveryId: string,
     @By() by: Actor,
     @Keeper() keep: KeepAnswer,
+    @Req() request: FastifyRequest,
     @Res({ passthrough: true }) to: FastifyReply,
   ): Promise<DeliveryBody> {
-    return reply(to, await redeliverDelivery(this.deps, { scope, id, deliveryId, keep, by }));
+    const trace = traceOf(request);
+    return reply(to, await redeliverDelivery(this.deps, { scope, id, deliveryId, keep, by, trace }));
   }
 
   @Post('redeliveries')

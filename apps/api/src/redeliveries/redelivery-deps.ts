@@ -2,7 +2,7 @@ import type { TopicNames } from '@dits/contracts';
 import type { Codec } from '@dits/kafka';
 import type { Outbox, RedeliveryStore, Transaction, Webhook, WebhookStore } from '@dits/persistence';
 import type { AuditTrail } from '../audit/audit-trail.js';
-import { ProblemException, type Logger } from '@dits/runtime';
+import { ProblemException, type Logger, type Tracing } from '@dits/runtime';
 
 /** What asking for deliveries again needs. */
 export interface RedeliveryDeps {
@@ -15,6 +15,7 @@ export interface RedeliveryDeps {
   kick: () => void;
   codec: Pick<Codec, 'encode'>;
   topics: TopicNames;
+  tracing: Tracing;
   now: () => number;
   log: Pick<Logger, 'info'>;
 }

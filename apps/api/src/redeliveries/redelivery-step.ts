@@ -20,7 +20,7 @@ export function redeliveryStep(deps: RedeliveryDeps & { webhooks: Pick<WebhookSt
     const last = page.at(-1);
     if (!last) return { kind: 'done' };
     const kept = page.flatMap(({ delivery: stored, body }) => (body ? [{ ...stored, body, stored }] : []));
-    await askAgain(deps, tx, kept, 'redelivery');
+    await askAgain(deps, tx, kept, { trigger: 'redelivery' });
     return {
       kind: 'progress',
       progress: {

@@ -38,7 +38,7 @@ export function replayStep(deps: ReplayDeps): JobStep {
     );
     const stored = new Map(locked.map(({ delivery }) => [delivery.deliveryId, delivery]));
     const deliveries = wanted.map((one) => ({ ...one, stored: stored.get(one.deliveryId) ?? null }));
-    await askAgain(deps, tx, deliveries, 'replay');
+    await askAgain(deps, tx, deliveries, { trigger: 'replay' });
     return {
       kind: 'progress',
       progress: {

@@ -9,7 +9,7 @@ import {
   LossAuditStore,
   openDatabase,
 } from '@dits/persistence';
-import { createLogger, loadCatalogue, readConfig } from '@dits/runtime';
+import { createLogger, loadCatalogue, noTracing, readConfig } from '@dits/runtime';
 import { config as fields } from '../config.js';
 import { rebuildHistory, RebuildRefused, type RebuildOrder } from '../rebuild-history.js';
 import { recordBatch } from '../record-batch.js';
@@ -140,6 +140,7 @@ async function rebuild(order: RebuildOrder, say: (facts: object, text: string) =
             // The recorder has put it on the dead letters when it met it first.
             deadLetter: async () => undefined,
             metrics,
+            tracing: noTracing,
             log,
             now,
           }),

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { NestLog, type Logger } from '../logger.js';
+import { noTracing, type Tracing } from '../tracing/tracing.js';
 import { authenticate, VERIFY_TOKEN, type VerifyToken } from './bearer-guard.js';
 import { answerClientError } from './client-error.js';
 import { HeldBodies } from './held-bodies.js';
@@ -13,11 +14,14 @@ import type { JsonLimits } from './json-shape.js';
 import { ProblemException } from './problem.js';
 import { ProblemFilter } from './problem-filter.js';
 import { bodyReader } from './read-body.js';
+import { traceRequests } from './trace-requests.js';
 
 /** Options of {@link createHttpApp}. */
 export interface HttpAppOptions {
   module: Type | DynamicModule;
   log: Logger;
+  /** Default off. */
+  tracing?: Tracing;
   /** Largest request body. Default 1 MiB. */
   bodyLimitBytes?: number;
   /** From the first byte to the last of a request, ms. Default 30,000; for the headers alone at most a third of it. */
@@ -94,6 +98,7 @@ export async function createHttpApp(o: HttpAppOptions): Promise<NestFastifyAppli
   app.useGlobalFilters(filter);
   const { authenticateBelow } = o;
   const verifier = authenticateBelow && app.get<VerifyToken>(VERIFY_TOKEN, { strict: false });
+  traceRequests(fastify, o.tracing ?? noTracing);
   fastify.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id);
     refuseManyHeaders(request);
