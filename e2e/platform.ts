@@ -30,7 +30,7 @@ export interface Platform {
   postEvents(events: unknown): Promise<Answer<{ event_ids: string[] }>>;
   createWebhook(
     repositoryId: number,
-    webhook: { url: string; events: string[]; secret?: string },
+    webhook: { url: string; events: string[]; secret?: string; send_traceparent?: boolean },
   ): Promise<string>;
   /** A second process of an app beside the first, with a token of its own; stop it before the platform. */
   startAnother(app: 'api' | 'gateway'): Promise<{ url: string; token: string; stop(): Promise<void> }>;

@@ -29,7 +29,11 @@ async function start(env: Record<string, string> = {}): Promise<string> {
     OTEL_BSP_SCHEDULE_DELAY: '100',
   };
   platform = await startPlatform({ env: { all: { ...traces, ...env } }, retryTiers: '1s' });
-  return platform.createWebhook(REPOSITORY_ID, { url: receiver.url, events: ['*'] });
+  return platform.createWebhook(REPOSITORY_ID, {
+    url: receiver.url,
+    events: ['*'],
+    send_traceparent: true,
+  });
 }
 async function stop(): Promise<void> {
   await platform?.stop();
@@ -103,6 +107,8 @@ describe('the trace of one event', () => {
       'server.address': '127.0.0.1',
       'dits.phase.headers_ms': expect.any(Number),
     });
+    // The webhook has asked for it: the receiver's spans come under the attempt's.
+    expect(receiver.requests[2]!.headers['traceparent']).toBe(`00-${TRACE_ID}-${post3!.spanId}-01`);
     expect(JSON.stringify(collector.spans)).not.toContain('/webhook"');
 
     // The history is written in batches of many traces: they link to each.
@@ -135,5 +141,19 @@ describe('the trace of one event', () => {
     expect(ofIt.filter(({ parentSpanId }) => !parentSpanId)).toMatchObject([
       { service: 'dits-gateway', name: 'POST /v1/events' },
     ]);
+  });
+});
+
+describe('traces that are off', () => {
+  beforeAll(async () => {
+    await start({ OTEL_SDK_DISABLED: 'true' });
+  });
+  afterAll(stop);
+
+  it('send nothing, and hand on what the producer gave, over a retry tier too', async () => {
+    expect((await post({ traceparent })).status).toBe(202);
+    const requests = await receiver.waitFor(3);
+    expect(requests.map(({ headers }) => headers['traceparent'])).toEqual(Array(3).fill(traceparent));
+    expect(collector.requests).toBe(0);
   });
 });

@@ -51,6 +51,8 @@ const codec = {
   decode: async (value: Buffer | null) => codec.decodeNow(value),
 };
 
+const TRACEPARENT = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
 function aRecord(value: Buffer | null): IncomingRecord {
   return {
     topic: topics.deliveries,
@@ -148,6 +150,19 @@ function decoded(records: OutgoingRecord[] | undefined) {
 describe('attemptDelivery', () => {
   const webhook = aWebhook({ url: 'https://receiver.example/hook' });
   const delivery = aDelivery({ webhook_id: webhook.webhook_id });
+
+  it.each([
+    ['does not send the trace of an event', null, undefined],
+    ['sends it to a webhook that asks for it', true, TRACEPARENT],
+  ])('%s', async (_, send_traceparent, traceparent) => {
+    const { attempt, sent, produced } = aStage({ webhook: { ...webhook, send_traceparent } });
+    const headers = { traceparent: Buffer.from(TRACEPARENT), tracestate: Buffer.from('vendor=7') };
+    await attempt({ ...recordOf(delivery), headers });
+    expect(sent[0]!.headers['traceparent']).toBe(traceparent);
+    expect(sent[0]!.headers).not.toHaveProperty('tracestate');
+    // What follows goes on in it in any case.
+    expect(produced[0]![0]!.headers).toEqual({ traceparent: TRACEPARENT, tracestate: 'vendor=7' });
+  });
 
   it('posts the bytes of the delivery, signed, to the url of the webhook', async () => {
     const { attempt, sent } = aStage({ webhook });

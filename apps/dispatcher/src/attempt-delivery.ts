@@ -166,7 +166,8 @@ async function attempt(
     const own = deps.headersOf(webhook);
     const sending = attemptSpan(deps.tracing, { delivery, url: webhook.url, parent: span.context });
     const secrets = deps.secretsOf(webhook, startedAtMs);
-    const headers = requestHeaders({ delivery, secrets, nowMs: startedAtMs, userAgent, own });
+    const traceparent = webhook.send_traceparent ? sending.context?.traceparent : undefined;
+    const headers = requestHeaders({ delivery, secrets, nowMs: startedAtMs, userAgent, own, traceparent });
     // Not broken off by the signal: the receiver may have acted on it, so its end is worth waiting for.
     const { url } = webhook;
     result = await endOnFault(

@@ -16,8 +16,10 @@ export function requestHeaders(o: {
   userAgent: string;
   /** By name, as the webhook's owner has set them. */
   own: Readonly<Record<string, string>>;
+  /** Where the attempt is in its trace, when the webhook asks for it. */
+  traceparent?: string | undefined;
 }): Record<string, string> {
-  const { delivery, secrets, nowMs, userAgent, own } = o;
+  const { delivery, secrets, nowMs, userAgent, own, traceparent } = o;
   const { delivery_id: id, body } = delivery;
   const timestampSeconds = Math.floor(nowMs / 1000);
   const ours = {
@@ -27,6 +29,7 @@ export function requestHeaders(o: {
     'X-Dits-Delivery': id,
     'X-Dits-Attempt': String(delivery.attempt),
     'X-Dits-Webhook-Id': delivery.webhook_id,
+    ...(traceparent !== undefined && { traceparent }),
     'X-Hub-Signature-256': signBody({ secret: secrets[0]!, body }),
     'webhook-id': id,
     'webhook-timestamp': String(timestampSeconds),

@@ -13,6 +13,7 @@ import { contracts } from './released-schemas.js';
 const digests: Record<string, string> = {
   1: '3c8b1edb0e508b42c5f423e189ed2d35643289e8e89f9fe8534bc72158d2c4e2',
   2: 'dd23b43d8a8b2b75abd870a97cd35740eb0886099592ec5a5be025861917c8ec',
+  3: '38112d952d2b30183433a5ca4a678972404af375823fc362e93af3b6a5b929e9',
 };
 
 const goldens = readGoldens();

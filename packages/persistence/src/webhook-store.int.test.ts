@@ -26,6 +26,7 @@ function aWebhook(fields: Partial<Webhook> = {}): Webhook {
     retryStatuses: [408, 429],
     maxConcurrency: null,
     rateLimitPerSecond: 5,
+    sendTraceparent: true,
     version: 1,
     createdAt: new Date(START),
     updatedAt: new Date(START),

@@ -38,6 +38,7 @@ export const webhookExample: WebhookBody = {
   retry_statuses: [],
   max_concurrency: null,
   rate_limit_per_second: null,
+  send_traceparent: false,
   previous_secret_expires_at: null,
   version: 1,
   created_at: '2026-11-25T09:12:14.000Z',

@@ -32,6 +32,7 @@ export async function changeWebhook(
     if (fields.ed25519 && locked.signingKeys.length === 0) locked.signingKeys = [newSigningKey(deps, id)];
     if (fields.max_concurrency !== undefined) locked.maxConcurrency = fields.max_concurrency;
     if (fields.rate_limit_per_second !== undefined) locked.rateLimitPerSecond = fields.rate_limit_per_second;
+    locked.sendTraceparent = fields.send_traceparent ?? locked.sendTraceparent;
     if (fields.active !== undefined) {
       if (locked.active && !fields.active) locked.deactivatedAt = new Date(deps.now());
       locked.active = fields.active;

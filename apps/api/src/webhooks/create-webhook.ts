@@ -35,6 +35,7 @@ export async function createWebhook(
     retryStatuses: o.fields.retry_statuses,
     maxConcurrency: o.fields.max_concurrency,
     rateLimitPerSecond: o.fields.rate_limit_per_second,
+    sendTraceparent: o.fields.send_traceparent,
     version: 1,
     createdAt: now,
     updatedAt: now,

@@ -48,6 +48,7 @@ export const webhookBody = z
     retry_statuses: z.array(z.number().int()).meta({ example: [408, 429] }),
     max_concurrency: z.number().int().nullable(),
     rate_limit_per_second: z.number().int().nullable(),
+    send_traceparent: z.boolean().meta({ description: 'Whether requests carry a W3C `traceparent`.' }),
     previous_secret_expires_at: time.nullable().meta({
       description: 'Until when a rotated secret signs too; null when only the current one signs.',
     }),
@@ -90,6 +91,7 @@ export function presentWebhook(webhook: Webhook, nowMs: number): WebhookBody {
     retry_statuses: webhook.retryStatuses,
     max_concurrency: webhook.maxConcurrency,
     rate_limit_per_second: webhook.rateLimitPerSecond,
+    send_traceparent: webhook.sendTraceparent,
     previous_secret_expires_at:
       previous.length > 0 ? new Date(Math.max(...(previous as number[]))).toISOString() : null,
     version: webhook.version,

@@ -61,6 +61,7 @@ export function snapshotRecord(
       retry_statuses: webhook.retryStatuses,
       max_concurrency: webhook.maxConcurrency,
       rate_limit_per_second: webhook.rateLimitPerSecond,
+      send_traceparent: webhook.sendTraceparent || null,
       deactivated_at_ms: webhook.deactivatedAt?.getTime() ?? null,
       created_at_ms: webhook.createdAt.getTime(),
       updated_at_ms: webhook.updatedAt.getTime(),

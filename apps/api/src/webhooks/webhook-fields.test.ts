@@ -29,6 +29,7 @@ describe('the fields of a new webhook', () => {
         retry_statuses: [],
         max_concurrency: null,
         rate_limit_per_second: null,
+        send_traceparent: false,
       },
     });
   });

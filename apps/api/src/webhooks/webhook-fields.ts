@@ -71,6 +71,10 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
   const rate_limit_per_second = integer({ min: 1, max: 1000 })
     .nullable()
     .meta({ description: 'Requests a second at most; null: no limit.' });
+  const send_traceparent = z.boolean().meta({
+    description:
+      'True: each request carries a W3C `traceparent`, where the event has a trace, so that your spans are in it.',
+  });
 
   const create = z.strictObject({
     url,
@@ -82,6 +86,7 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
     retry_statuses: retry_statuses.default([]),
     max_concurrency: max_concurrency.default(null),
     rate_limit_per_second: rate_limit_per_second.default(null),
+    send_traceparent: send_traceparent.default(false),
   });
   const patch = z
     .strictObject({
@@ -94,6 +99,7 @@ export function webhookSchemas(catalogue: EventCatalogue, destinations: Destinat
       retry_statuses,
       max_concurrency,
       rate_limit_per_second,
+      send_traceparent,
     })
     .partial();
   const rotate = z.strictObject({

@@ -43,6 +43,7 @@ describe('webhooks over HTTP', () => {
         retry_statuses: [],
         max_concurrency: null,
         rate_limit_per_second: null,
+        send_traceparent: false,
         previous_secret_expires_at: null,
         version: 1,
         created_at: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
@@ -52,6 +53,15 @@ describe('webhooks over HTTP', () => {
     expect(headers.location).toBe(`/v1/repos/123/webhooks/${json.id}`);
     const { secret: _, ...shown } = json;
     expect((await api.call('GET', headers.location!)).json).toEqual(shown);
+  });
+
+  it('says whether it has asked for traceparent, and tells the dispatchers', async () => {
+    const { json, headers } = await create({ ...SEED, send_traceparent: true });
+    expect(json.send_traceparent).toBe(true);
+    expect(await lastSnapshot(json.id, 1)).toMatchObject({ send_traceparent: true });
+    const changed = await api.call('PATCH', headers.location!, { body: { send_traceparent: false } });
+    expect(changed.json.send_traceparent).toBe(false);
+    expect((await lastSnapshot(json.id, 2)).send_traceparent).not.toBe(true);
   });
 
   it('shows a generated secret once, and hands it on sealed for this webhook', async () => {

@@ -2724,6 +2724,12 @@ export const bundledSchemas: SchemaBundle = {
           default: null,
           doc: 'Ed25519 private keys that sign too, encrypted as secrets are, the current one first; absent: none.',
         },
+        {
+          name: 'send_traceparent',
+          type: ['null', 'boolean'],
+          default: null,
+          doc: 'True: attempts carry the context of their trace; absent: they do not.',
+        },
       ],
     },
   },

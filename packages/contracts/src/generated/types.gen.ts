@@ -639,6 +639,8 @@ export interface WebhookSnapshot {
   headers?: null | SealedHeader[];
   /** Ed25519 private keys that sign too, encrypted as secrets are, the current one first; absent: none. */
   signing_keys?: null | SealedSecret[];
+  /** True: attempts carry the context of their trace; absent: they do not. */
+  send_traceparent?: null | boolean;
 }
 
 /** A secret that signs, encrypted. */

@@ -76,6 +76,10 @@ export class Webhook {
   @Column('int', { name: 'rate_limit_per_second', nullable: true })
   rateLimitPerSecond: number | null;
 
+  /** Whether attempts carry the context of their trace. */
+  @Column('boolean', { name: 'send_traceparent' })
+  sendTraceparent: boolean;
+
   /** From 1, up by one with every change. */
   @Column('bigint')
   version: number;

@@ -8,6 +8,7 @@ import { CreateLossAudit1764028800007 } from './0007-create-loss-audit.js';
 import { AddSigningKeys1764028800008 } from './0008-add-signing-keys.js';
 import { AddTokenKeysAndRates1764028800009 } from './0009-add-token-keys-and-rates.js';
 import { CreateAuditTrail1764028800010 } from './0010-create-audit-trail.js';
+import { AddSendTraceparent1764028800011 } from './0011-add-send-traceparent.js';
 
 /** Every migration, oldest first. Class names end in a 13-digit number that TypeORM orders by. */
 export const migrations = [
@@ -21,4 +22,5 @@ export const migrations = [
   AddSigningKeys1764028800008,
   AddTokenKeysAndRates1764028800009,
   CreateAuditTrail1764028800010,
+  AddSendTraceparent1764028800011,
 ];
