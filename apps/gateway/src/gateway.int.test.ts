@@ -58,7 +58,7 @@ async function aToken(
   limits: { repositoryIds?: number[]; revokedAt?: Date; eventsPerSecond?: number } = {},
 ): Promise<string> {
   const token = generateToken();
-  await new TokenStore(database).ensure(database.manager, {
+  const stored = {
     id: randomUUID(),
     name: 'test',
     prefix: token.slice(0, 9),
@@ -73,7 +73,8 @@ async function aToken(
     revokedAt: null,
     lastUsedAt: null,
     ...limits,
-  });
+  };
+  await database.transaction((tx) => new TokenStore(database).ensure(tx, stored));
   return token;
 }
 
