@@ -35,6 +35,18 @@ describe('checkOne', () => {
     });
   });
 
+  it('has the headers of the trace that the caller is in, and no others', () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const inTrace = (headers: Record<string, string>) =>
+      checkOne(aPush, { ...deps, traceHeaders: () => headers }).headers;
+    expect(inTrace({ traceparent, tracestate: 'a=b', baggage: 'x=y' })).toEqual({
+      traceparent,
+      tracestate: 'a=b',
+    });
+    expect(inTrace({ tracestate: 'a=b' })).toEqual({});
+    expect(checkOne(aPush, deps).headers).toEqual({});
+  });
+
   it('takes a copy: what the caller changes later is not sent', () => {
     const mine = structuredClone(aPush);
     const { event } = checkOne(mine, deps);

@@ -13,6 +13,8 @@ export interface CheckedEvent {
   /** Size as JSON; as Avro it is smaller. */
   jsonBytes: number;
   acceptedAtMs: number;
+  /** Of the record. */
+  headers: Record<string, string>;
 }
 
 /** What checking takes from outside. */
@@ -20,10 +22,13 @@ export interface CheckDeps {
   catalogue: EventCatalogue;
   now: () => number;
   newEventId: (nowMs: number) => string;
+  /** Headers of the trace that the caller is in. Default none. */
+  traceHeaders?: () => Readonly<Record<string, string>>;
 }
 
 /** Checks an event `{event, …}` and fills in what is absent. Takes a copy. Throws {@link InvalidEventError}. */
-export function checkOne(input: unknown, { catalogue, now, newEventId }: CheckDeps): CheckedEvent {
+export function checkOne(input: unknown, deps: CheckDeps): CheckedEvent {
+  const { catalogue, now, newEventId } = deps;
   const acceptedAtMs = now();
   const read = readEvent(input, catalogue, {
     eventId: () => newEventId(acceptedAtMs),
@@ -36,7 +41,12 @@ export function checkOne(input: unknown, { catalogue, now, newEventId }: CheckDe
     const message = `is larger than ${MAX_EVENT_BYTES} bytes as JSON (it has ${jsonBytes})`;
     throw new InvalidEventError([{ path: '', message }]);
   }
-  return { type: read.type, event: read.event, jsonBytes, acceptedAtMs };
+  return { type: read.type, event: read.event, jsonBytes, acceptedAtMs, headers: traceHeaders(deps) };
+}
+
+function traceHeaders({ traceHeaders: of }: CheckDeps): Record<string, string> {
+  const { traceparent, tracestate } = of?.() ?? {};
+  return { ...(traceparent && { traceparent }), ...(traceparent && tracestate && { tracestate }) };
 }
 
 /** As {@link checkOne} for a list: all of them, or an error with paths that begin with `events[3]`. */

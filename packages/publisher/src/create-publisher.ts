@@ -27,6 +27,12 @@ export interface PublisherOptions {
   maxUnsentEvents?: number;
   /** Most bytes of them, as JSON. Default 64 MiB. */
   maxUnsentBytes?: number;
+  /**
+   * Asked at each publish: the W3C headers (`traceparent`, `tracestate`) of the trace that the caller is in, which the deliveries of the event are
+   * in as well, then. With OpenTelemetry: `() => { const headers = {}; propagation.inject(context.active(), headers); return headers; }`.
+   * Other names are left out. Default none.
+   */
+  traceHeaders?: () => Readonly<Record<string, string>>;
   /** Event types. Default those of this build. */
   catalogue?: EventCatalogue;
   /** Opens the sockets to Kafka: for a tunnel, or a test that cuts the line. */
@@ -64,11 +70,12 @@ export async function createPublisher(options: PublisherOptions): Promise<Publis
     async send(events) {
       if (registration.problem) throw registration.problem;
       // One call each, so that each has its own end; within one turn they share a request.
-      const sends = events.map(async ({ type, event, acceptedAtMs }) =>
+      const sends = events.map(async ({ type, event, acceptedAtMs, headers }) =>
         producer.send({
           topic: topics.events,
           key: String(event.repository.id),
           value: codec.encodeEvent(type, event),
+          headers,
           timestampMs: acceptedAtMs,
         }),
       );
@@ -81,7 +88,12 @@ export async function createPublisher(options: PublisherOptions): Promise<Publis
     now: Date.now,
   });
   const events = new EventPublisher({
-    check: { catalogue, now: Date.now, newEventId: (nowMs) => uuidV7(nowMs, randomBytes(10)) },
+    check: {
+      catalogue,
+      now: Date.now,
+      newEventId: (nowMs) => uuidV7(nowMs, randomBytes(10)),
+      ...(options.traceHeaders && { traceHeaders: options.traceHeaders }),
+    },
     outbox,
     deadlineMs,
     registry: registryUrl,

@@ -7,7 +7,13 @@ const type = new EventCatalogue(bundledSchemas).find('repo.created')!;
 const unavailable = new Error('unavailable');
 
 function numbered(n: number, jsonBytes = 300): CheckedEvent {
-  return { type, event: { event_id: String(n) } as CheckedEvent['event'], jsonBytes, acceptedAtMs: 0 };
+  return {
+    type,
+    event: { event_id: String(n) } as CheckedEvent['event'],
+    jsonBytes,
+    acceptedAtMs: 0,
+    headers: {},
+  };
 }
 const numbers = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, i) => numbered(from + i));

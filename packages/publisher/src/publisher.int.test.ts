@@ -115,6 +115,20 @@ describe('a publisher', () => {
     expect(arrived[0]!.type.event).toBe('lock.released');
   });
 
+  it('puts the trace of each call into its record', async () => {
+    const repositoryId = nextRepositoryId++;
+    const trace = (n: number) => `00-0af7651916cd43dd8448eb211c80319c-00000000000000${n}0-01`;
+    let n = 0;
+    const publisher = await aPublisher({ traceHeaders: () => ({ traceparent: trace(++n) }) });
+    await Promise.all(locks(repositoryId, 2).map((lock) => publisher.publish(lock)));
+    const read = await arrivals(repositoryId);
+    await until('both are read', () => read().length === 2);
+    expect(read().map(({ headers }) => headers)).toEqual([
+      { traceparent: trace(1) },
+      { traceparent: trace(2) },
+    ]);
+  });
+
   it('keeps the ids it is given, and sends nothing of a list that holds a mistake', async () => {
     const repositoryId = nextRepositoryId++;
     const publisher = await aPublisher();

@@ -14,6 +14,7 @@ import { createLogger, NestLog, toggleLogLevel } from './logger.js';
 import { exposeProcess, version } from './process-metrics.js';
 import { createRuntime, type Runtime } from './runtime.js';
 import { startTracing } from './tracing/start-tracing.js';
+import { noTracing } from './tracing/tracing.js';
 import { exposeStalls, type stallConfig } from './watch-stalls.js';
 
 /** What every app's `main.ts` says. */
@@ -135,7 +136,7 @@ async function boot<F extends ConfigFields>(
   try {
     const now = Date.now;
     const tracing = await startTracing({ name: o.name, version: version(), env: process.env, log, now });
-    lifecycle.onClose('traces', () => tracing.close());
+    if (tracing !== noTracing) lifecycle.onClose('traces', () => tracing.close());
     const runtime = createRuntime({ name: o.name, config, log, lifecycle, tracing, now });
     runtime.health.register('start', () => ({ ok: false, detail: 'starting' }));
     runtime.health.register('stop', () =>

@@ -56,6 +56,7 @@ export class Line {
 /** An event as it lies on the topic. */
 export interface Arrived extends DecodedEvent {
   key: string;
+  headers: Record<string, string>;
   timestampMs: number;
   partition: number;
 }
@@ -80,8 +81,14 @@ export async function readEvents(
     groupId: `${prefix}reader-${Math.random()}`,
     topics: [topics.events],
     async handle(records) {
-      for (const { key, value, timestampMs, partition } of records)
-        arrived.push({ ...(await codec.decodeEvent(value)), key: String(key), timestampMs, partition });
+      for (const { key, value, headers, timestampMs, partition } of records)
+        arrived.push({
+          ...(await codec.decodeEvent(value)),
+          key: String(key),
+          headers: Object.fromEntries(Object.entries(headers).map(([name, bytes]) => [name, String(bytes)])),
+          timestampMs,
+          partition,
+        });
     },
   });
   return { arrived, stop: () => consumer.stop() };
