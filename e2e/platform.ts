@@ -52,7 +52,10 @@ export async function startPlatform(o: StartPlatformOptions = {}): Promise<Platf
   mkdirSync(folder, { recursive: true });
   const database = await createDatabase();
   const { retryTiers } = o;
-  if (retryTiers !== undefined) await createTierTopics({ tiers: retryTiers.split(','), prefix, folder });
+  if (retryTiers !== undefined) {
+    const place = { brokers: services().kafka, replication: 1, prefix, folder };
+    await createTierTopics({ tiers: retryTiers.split(','), ...place });
+  }
   const shared = {
     services: services(),
     prefix,
@@ -113,13 +116,20 @@ export async function startPlatform(o: StartPlatformOptions = {}): Promise<Platf
 }
 
 /** As whoever sets other tiers than those of topics.yaml has to. */
-async function createTierTopics(o: { tiers: string[]; prefix: string; folder: string }): Promise<void> {
+export async function createTierTopics(o: {
+  tiers: string[];
+  prefix: string;
+  folder: string;
+  brokers: string;
+  replication: number;
+}): Promise<void> {
   const { retry } = topicNames();
   const topics = o.tiers.map((tier) => ({ name: retry(tier), partitions: 3, config: {} }));
   const file = join(o.folder, 'tier-topics.yaml');
+  const defaults = { 'min.insync.replicas': Math.min(2, o.replication) };
   // JSON is YAML, too.
-  writeFileSync(file, JSON.stringify({ replication: 1, defaults: {}, topics }));
-  const kafka = createKafka({ brokers: [services().kafka], clientId: 'e2e', log: quiet });
+  writeFileSync(file, JSON.stringify({ replication: o.replication, defaults, topics }));
+  const kafka = createKafka({ brokers: o.brokers.split(','), clientId: 'e2e', log: quiet });
   await applyTopics({ kafka, file, prefix: o.prefix });
 }
 

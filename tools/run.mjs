@@ -32,6 +32,7 @@ const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.
   audit:dependencies  known advisories of what is in the lock file; exits 1 for any, 2 when the registry has no answer
   stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
   bench        measurements, e.g. npm run bench -- latency
+  chaos        breaks services and apps under load and accounts for every event: --seconds, --seed, --faults, --json
   generate     writes the types and docs/events.md anew from schemas/ (--check: only says whether they are stale)
   setup        checks the machine, installs, builds, fetches everything; the others do what they need of it
 `;
@@ -51,6 +52,7 @@ const commands = {
   'test:containers': { services: false, build: true, run: ['infra/deploy/test-containers.ts'] },
   stack: { services: true, build: false, run: [...localCli, 'stack'] },
   bench: { services: true, build: true, run: ['bench/run.ts'] },
+  chaos: { services: true, build: true, run: ['e2e/chaos/command.ts'] },
   generate: { services: false, build: false, run: ['packages/contracts/generate.ts'] },
   setup: { services: true, build: true, python: true, run: [...localCli, 'fetch'] },
 };

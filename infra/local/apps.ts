@@ -25,6 +25,8 @@ export interface StartAppsOptions {
   folder: string;
   /** DITS_TOPIC_PREFIX: one of its own lets several sets share one Kafka. */
   prefix?: string;
+  /** Copies of each partition. Default 1: there is one broker. */
+  replication?: number;
   /** Default: the services' one. */
   databaseUrl?: string;
   /** Added to the environment of an app, or of all. */
@@ -213,7 +215,7 @@ class AppSlot implements RunningApp {
 
 async function prepare(options: StartAppsOptions, onProgress: Progress): Promise<void> {
   onProgress('bringing the database and the topics up to date');
-  const { services, databaseUrl = services.database, prefix = '' } = options;
+  const { services, databaseUrl = services.database, prefix = '', replication = 1 } = options;
   const command = async (path: string, args: string[], env: Record<string, string>) => {
     try {
       await run(process.execPath, [join(repositoryRoot, path), ...args], {
@@ -231,7 +233,7 @@ async function prepare(options: StartAppsOptions, onProgress: Progress): Promise
     command('packages/kafka/dist/cli/topics.js', ['apply'], {
       DITS_KAFKA_BROKERS: services.kafka,
       DITS_TOPIC_PREFIX: prefix,
-      DITS_TOPIC_REPLICATION: '1',
+      DITS_TOPIC_REPLICATION: String(replication),
     }),
   ]);
 }

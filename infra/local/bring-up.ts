@@ -149,7 +149,8 @@ async function bringUp(
   return service;
 }
 
-function findJdk(): string {
+/** The program of a JDK that is new enough. Throws when there is none. */
+export function findJdk(): string {
   const { found } = findJava(versions.leastJava);
   if (!found)
     throw new Error(`No JDK of ${versions.leastJava} or later found: npm run setup says how to get one.`);

@@ -1,4 +1,6 @@
 export { startServices, stopServices, resetInstance, servicesStatus } from './services.ts';
+export { databaseFilesOf, startDatabaseAndRegistry } from './services.ts';
+export { startKafkaCluster, type ClusterNode, type KafkaCluster } from './kafka-cluster.ts';
 export { serviceNames, type ServiceName } from './service-records.ts';
 export type { Services, ServiceStatus, StartServicesOptions } from './services.ts';
 export { holdTestServices } from './test-services.ts';

@@ -18,13 +18,34 @@ export interface KafkaOptions {
   jars: string;
   port: number;
   controllerPort: number;
+  /** Its place among several; without it, it is alone. */
+  place?: PlaceInCluster;
   onProgress: Progress;
   signal?: AbortSignal;
 }
 
+/** What a node must know of its cluster. */
+export interface PlaceInCluster {
+  nodeId: number;
+  clusterId: string;
+  /** `controller.quorum.voters`: all nodes, `<id>@<host>:<controller port>`. */
+  voters: string;
+  /** Copies of everything internal. */
+  replication: number;
+  /** Further doors for clients: where each listens and which port clients are told. */
+  doors: { name: string; port: number; advertisedPort: number }[];
+}
+
+/** A new name for a cluster. */
+export function newClusterId(): string {
+  return `A${randomBytes(16).toString('base64url').slice(1)}`; // a leading "-" would be read as an option
+}
+
 /** Formats the storage when there is none and says how to start one node that is broker and controller. */
 export async function kafkaSpec(options: KafkaOptions): Promise<ProcessSpec> {
-  const folder = join(options.instanceFolder, 'kafka');
+  const { place } = options;
+  const name = place ? `kafka-${place.nodeId}` : 'kafka';
+  const folder = join(options.instanceFolder, name);
   mkdirSync(folder, { recursive: true });
   const properties = join(folder, 'server.properties');
   writeFileSync(properties, asProperties(serverSettings(options, folder)));
@@ -36,7 +57,7 @@ export async function kafkaSpec(options: KafkaOptions): Promise<ProcessSpec> {
     options.onProgress("formatting Kafka's storage");
     // What a format that was interrupted has left is not usable, and nothing was ever stored in it.
     rmSync(join(folder, 'data'), { recursive: true, force: true });
-    const clusterId = `A${randomBytes(16).toString('base64url').slice(1)}`; // a leading "-" would be read as an option
+    const clusterId = place?.clusterId ?? newClusterId();
     const tool = ['kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', properties];
     await run(options.java, ['-Xmx128m', '-XX:TieredStopAtLevel=1', ...classPath, ...tool], {
       signal: options.signal,
@@ -44,11 +65,12 @@ export async function kafkaSpec(options: KafkaOptions): Promise<ProcessSpec> {
     writeFileSync(formatted, `${clusterId}\n`);
   }
   return {
-    name: 'kafka',
+    name,
     command: options.java,
     args: [
       '-Xms128m',
-      '-Xmx512m',
+      // One of several has its share of the partitions.
+      place ? '-Xmx256m' : '-Xmx512m',
       ...options.javaOptions,
       `-Dlog4j2.configurationFile=${join(folder, 'log4j2.properties')}`,
       ...classPath,
@@ -57,7 +79,7 @@ export async function kafkaSpec(options: KafkaOptions): Promise<ProcessSpec> {
     ],
     env: { PATH: process.env['PATH'], HOME: process.env['HOME'] },
     cwd: folder,
-    logFile: join(options.instanceFolder, 'logs/kafka.log'),
+    logFile: join(options.instanceFolder, `logs/${name}.log`),
   };
 }
 
@@ -80,29 +102,40 @@ export function isKafkaReady(port: number): Promise<boolean> {
 }
 
 function serverSettings(
-  { port, controllerPort }: KafkaOptions,
+  { port, controllerPort, place }: KafkaOptions,
   folder: string,
 ): Record<string, string | number> {
+  const { nodeId = 1, voters = `1@127.0.0.1:${controllerPort}`, replication = 1, doors = [] } = place ?? {};
+  const at = (name: string, listenPort: number) => `${name}://127.0.0.1:${listenPort}`;
   return {
     'process.roles': 'broker,controller',
-    'node.id': 1,
+    'node.id': nodeId,
     // The voters by address and not from the log, so that a port may change between two runs.
-    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
-    listeners: `BROKER://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
-    'advertised.listeners': `BROKER://127.0.0.1:${port}`,
-    'listener.security.protocol.map': 'BROKER:PLAINTEXT,CONTROLLER:PLAINTEXT',
+    'controller.quorum.voters': voters,
+    listeners: [
+      at('BROKER', port),
+      at('CONTROLLER', controllerPort),
+      ...doors.map((door) => at(door.name, door.port)),
+    ].join(),
+    'advertised.listeners': [
+      at('BROKER', port),
+      ...doors.map((door) => at(door.name, door.advertisedPort)),
+    ].join(),
+    'listener.security.protocol.map': ['BROKER', 'CONTROLLER', ...doors.map((door) => door.name)]
+      .map((name) => `${name}:PLAINTEXT`)
+      .join(),
     'inter.broker.listener.name': 'BROKER',
     'controller.listener.names': 'CONTROLLER',
     'log.dirs': join(folder, 'data'),
     'auto.create.topics.enable': 'false',
     // One node: everything internal has one copy.
-    'offsets.topic.replication.factor': 1,
+    'offsets.topic.replication.factor': replication,
     'offsets.topic.num.partitions': 8,
-    'transaction.state.log.replication.factor': 1,
-    'transaction.state.log.min.isr': 1,
+    'transaction.state.log.replication.factor': replication,
+    'transaction.state.log.min.isr': Math.min(2, replication),
     'transaction.state.log.num.partitions': 4,
-    'share.coordinator.state.topic.replication.factor': 1,
-    'share.coordinator.state.topic.min.isr': 1,
+    'share.coordinator.state.topic.replication.factor': replication,
+    'share.coordinator.state.topic.min.isr': Math.min(2, replication),
     'group.initial.rebalance.delay.ms': 0,
     // An event may have 1 MiB; its record has headers and batch overhead on top, and a batch may hold a few.
     'message.max.bytes': 2 * 1024 * 1024,

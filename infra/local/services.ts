@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { endApps } from './app-records.ts';
 import { bringUpDatabaseAndRegistry, bringUpKafka } from './bring-up.ts';
@@ -50,6 +50,31 @@ export async function startServices(options: StartServicesOptions = {}): Promise
     (pid) => onProgress(`waiting for process ${pid}, which is starting or stopping this instance`),
     signal,
   );
+}
+
+/**
+ * Makes sure that Postgres and the registry of an instance run, for somebody who brings a Kafka of their own. What runs
+ * already is used as it is; what has died is started again on its former port.
+ */
+export async function startDatabaseAndRegistry(options: {
+  instance: string;
+  onProgress?: Progress;
+  signal?: AbortSignal;
+}): Promise<{ folder: string; registry: string; database: string }> {
+  const { instance, onProgress = () => {}, signal = new AbortController().signal } = options;
+  const folder = instanceDir(instance);
+  const { registry, database } = await withLock(lockPath(folder), () =>
+    bringUpDatabaseAndRegistry({ instance, folder, databaseUrl: undefined, onProgress, signal }),
+  );
+  return { folder, registry: registryUrl(registry.port), database };
+}
+
+/** Where an instance's database has its files. */
+export function databaseFilesOf(instance: string): string {
+  const folder = instanceDir(instance);
+  // Who may reach it can be told of what is there only.
+  mkdirSync(folder, { recursive: true });
+  return databaseFolder(folder, postgresOwner());
 }
 
 /** Stops the named services, by default all, the last started first. What is not running is left alone. */
