@@ -57,11 +57,11 @@ try {
   console.log(values.json ? JSON.stringify(result) : report(result));
   process.exitCode = result.problems.length === 0 ? 0 : 1;
 } catch (error) {
-  if (!stop.signal.aborted) console.error(error);
+  if (!stop.signal.aborted) console.error(error instanceof Error ? error.message : error);
   process.exitCode = stop.signal.aborted ? 130 : 1;
 }
 // The channel to tools/run.mjs would keep the process alive.
-if (process.connected) process.disconnect();
+process.exit();
 
 function within(name: string, text: string, least: number, most: number): number {
   const number = Number(text);

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { instanceDir, withLockOrThrow } from '@dits/local';
 import type { Fault } from './faults/index.ts';
 import { disagreements, disagreementsOfApi } from './history-check.ts';
 import { Ledger } from './ledger.ts';
@@ -22,15 +23,24 @@ export interface ChaosOptions {
 }
 
 /** Breaks things under load, one after the other in an order that the seed decides, and accounts for every event. */
-export async function runChaos(o: ChaosOptions): Promise<ChaosResult> {
+export function runChaos(o: ChaosOptions): Promise<ChaosResult> {
+  // Beside the instance's folder, which a run begins with removing.
+  return withLockOrThrow(
+    `${instanceDir(o.instance)}.lock`,
+    () => run(o),
+    (pid) => new Error(`Another run is at work on .local/${o.instance}: process ${pid}.`),
+  );
+}
+
+async function run(o: ChaosOptions): Promise<ChaosResult> {
   const { seed, onProgress, signal } = o;
   const random = seededRandom(seed);
   const ledger = new Ledger();
   ledger.begin('start');
   const rig = await startRig({ ...o, onArrival: (arrival) => ledger.arrived(arrival) });
+  const startedAtMs = Date.now();
+  const load = startLoad({ rig, ledger, eventsPerSecond: o.eventsPerSecond });
   try {
-    const startedAtMs = Date.now();
-    const load = startLoad({ rig, ledger, eventsPerSecond: o.eventsPerSecond });
     const context = { rig, ledger, random, signal };
     const broken: Broken[] = [];
     const problems: string[] = [];
@@ -56,6 +66,7 @@ export async function runChaos(o: ChaosOptions): Promise<ChaosResult> {
     problems.push(...(await disagreements(rig, ledger)), ...(await disagreementsOfApi(rig, ledger)));
     return summarize({ seed, startedAtMs, ledger, broken, problems, skipped });
   } finally {
+    await load.stop();
     await rig.stop();
   }
 }

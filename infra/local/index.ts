@@ -9,6 +9,7 @@ export type { RunningApp, RunningApps, StartAppsOptions } from './apps.ts';
 export { appNames, type AppName, type AppPorts } from './app-ports.ts';
 export { instanceDir, repositoryRoot, runFilePath } from './paths.ts';
 export { pythonPath } from './python.ts';
+export { withLockOrThrow } from './instance-lock.ts';
 export { choosePort, isPortFree } from './ports.ts';
 export {
   ProcessDied,

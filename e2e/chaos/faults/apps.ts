@@ -1,4 +1,5 @@
 import { appNames } from '@dits/local';
+import { inFlight } from '../in-flight.ts';
 import type { Fault } from './fault.ts';
 
 /** An app ends without a chance to tidy up, and is started again. */
@@ -15,9 +16,9 @@ export const killedApps: Fault[] = appNames.map((app) => ({
 export const stoppedApps: Fault[] = appNames.map((app) => ({
   name: `term:${app}`,
   async inject(rig) {
-    const inFlight = rig.receivers.open;
+    const repeatsAllowed = await inFlight(rig, app);
     await rig.apps[app].stop();
-    return { repeatsAllowed: inFlight };
+    return { repeatsAllowed };
   },
   heal: (rig) => rig.apps[app].start(),
 }));

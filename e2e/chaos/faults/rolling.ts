@@ -1,4 +1,5 @@
 import { appNames } from '@dits/local';
+import { inFlight } from '../in-flight.ts';
 import type { Fault } from './fault.ts';
 
 /** Every app is stopped and started, one after the other, as a deployment does it. */
@@ -6,13 +7,13 @@ export const rollingRestart: Fault = {
   name: 'rolling',
   lastsMs: [0, 0],
   async inject(rig) {
-    let inFlight = 0;
+    let repeatsAllowed = 0;
     for (const app of appNames) {
-      inFlight += rig.receivers.open;
+      repeatsAllowed += await inFlight(rig, app);
       await rig.apps[app].stop();
       await rig.apps[app].start();
     }
-    return { repeatsAllowed: inFlight };
+    return { repeatsAllowed };
   },
   async heal() {},
 };
