@@ -139,3 +139,83 @@ describe("kafkajs's partitioner", () => {
     expect(murmur2(Buffer.from(key))).toBe(hash);
   });
 });
+
+interface TopicData {
+  topic: string;
+  partitions: { partition: string; messages: unknown[] }[];
+}
+interface FakeBroker {
+  nodeId: string;
+  produce(o: { topicData: TopicData[] }): Promise<unknown>;
+}
+const sendMessages = createRequire(import.meta.url)('kafkajs/src/producer/sendMessages') as (
+  o: object,
+) => (o: { acks: number; topicMessages: { topic: string; messages: object[] }[] }) => Promise<unknown>;
+
+describe("kafkajs's producer", () => {
+  /** Two brokers with a partition each; `a` takes everything, `b` fails once and has lost its partition to `a` then. */
+  function aClusterInWhichBDies(): { produced: string[]; send: () => Promise<unknown> } {
+    const produced: string[] = [];
+    let leaders: Record<string, string[]> = { a: ['0'], b: ['1'] };
+    const aBroker = (nodeId: string): FakeBroker => ({
+      nodeId,
+      produce({ topicData }) {
+        if (nodeId === 'b') {
+          const died = Object.assign(new Error('closed'), { name: 'KafkaJSConnectionClosedError' });
+          // Later than the answer of `a`, as when a request had been on its way.
+          return new Promise((_, reject) => setImmediate(() => reject(died)));
+        }
+        for (const { topic, partitions } of topicData)
+          for (const { partition } of partitions) produced.push(`${topic}/${partition} to ${nodeId}`);
+        return Promise.resolve({ topics: [] });
+      },
+    });
+    const brokers: Record<string, FakeBroker> = { a: aBroker('a'), b: aBroker('b') };
+    const cluster = {
+      refreshMetadataIfNecessary: () => Promise.resolve(),
+      addMultipleTargetTopics: () => Promise.resolve(),
+      findTopicPartitionMetadata: () => [{ partitionId: 0 }, { partitionId: 1 }],
+      findLeaderForPartitions: (_topic: string, wanted: string[]) =>
+        Object.fromEntries(
+          Object.entries(leaders)
+            .map(
+              ([nodeId, partitions]) => [nodeId, partitions.filter((one) => wanted.includes(one))] as const,
+            )
+            .filter(([, partitions]) => partitions.length > 0),
+        ),
+      findBroker: ({ nodeId }: { nodeId: string }) => Promise.resolve(brokers[nodeId]),
+      removeBroker: () => undefined,
+      isConnected: () => true,
+      refreshMetadata: () => {
+        leaders = { a: ['0', '1'] };
+        return Promise.resolve();
+      },
+    };
+    const eosManager = {
+      acquireBrokerLock: () => Promise.resolve(),
+      releaseBrokerLock: () => Promise.resolve(),
+      isTransactional: () => false,
+      getProducerId: () => 1,
+      getProducerEpoch: () => 0,
+      getSequence: () => 0,
+      updateSequence: () => undefined,
+    };
+    const retrier = async (attempt: (bail: (error: Error) => void) => Promise<unknown>): Promise<unknown> => {
+      const bail = (error: Error): void => {
+        throw error;
+      };
+      return attempt(bail).catch(() => attempt(bail));
+    };
+    const logger = { debug: () => undefined, error: () => undefined };
+    const partitioner = ({ message }: { message: { partition: number } }): number => message.partition;
+    const send = sendMessages({ logger, cluster, partitioner, eosManager, retrier });
+    const messages = [{ partition: 0 }, { partition: 1 }];
+    return { produced, send: () => send({ acks: -1, topicMessages: [{ topic: 't', messages }] }) };
+  }
+
+  it('sends a partition that moved to a broker which had answered already, and none twice', async () => {
+    const { produced, send } = aClusterInWhichBDies();
+    await send();
+    expect(produced).toEqual(['t/0 to a', 't/1 to a']);
+  });
+});
