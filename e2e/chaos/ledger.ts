@@ -36,6 +36,7 @@ export class Ledger {
   deliveredCount = 0;
   private readonly reached = new Set<string>();
   private lastDeliveredAtMs = 0;
+  private underLoad = true;
 
   begin(fault: string): Period {
     this.end();
@@ -50,6 +51,12 @@ export class Ledger {
   end(): void {
     const period = this.periods.at(-1);
     if (period) this.noteGap(period, Date.now());
+  }
+
+  /** The load ends: what is silent from now on is no gap. */
+  close(): void {
+    this.end();
+    this.underLoad = false;
   }
 
   accepted(o: { eventId: string; webhookIds: string[]; period: Period }): void {
@@ -96,6 +103,7 @@ export class Ledger {
   }
 
   private noteGap(period: Period, nowMs: number): void {
+    if (!this.underLoad) return;
     period.longestGapMs = Math.max(period.longestGapMs, nowMs - this.lastDeliveredAtMs);
     this.lastDeliveredAtMs = nowMs;
   }

@@ -58,10 +58,10 @@ async function run(o: ChaosOptions): Promise<ChaosResult> {
       for (const app of rig.takeDeaths()) problems.push(`${fault.name}: ${app} ended by itself`);
       onProgress(`  ${describe(result)}`);
     }
+    ledger.close();
     await load.stop();
     onProgress('the load has ended; waiting for what is on its way');
     const rest = await recovered({ ...context, underLoad: false });
-    ledger.end();
     if (rest === null) problems.push(`the end: ${NOT_RECOVERED}`);
     problems.push(...(await disagreements(rig, ledger)), ...(await disagreementsOfApi(rig, ledger)));
     return summarize({ seed, startedAtMs, ledger, broken, problems, skipped });

@@ -62,6 +62,8 @@ const MAX_PAUSE_MS = 20;
 // Silence of a member that fetches a few times a second and may have to wait for a whole rebalance in between.
 const SILENCE_IS_FAULT_MS = 5000;
 const SILENCE_IS_DEATH_MS = 60_000;
+// As long as a session: whoever's commits fail so long is out of its group, whether or not kafkajs has noticed.
+const FAILING_COMMITS_ARE_DEATH_MS = SESSION_TIMEOUT_MS;
 const WATCH_EVERY_MS = 1000;
 
 /**
@@ -74,7 +76,7 @@ const WATCH_EVERY_MS = 1000;
  *      `----- backoff (0.2 to 5 s) <---------------------------------------- out
  * ```
  * kafkajs's own restart is switched off, since it gives up on errors it calls non-retriable: here every end of its
- * loop, and also its silence, leads to a new client and a new join.
+ * loop, and also its silence and commits that go on failing, lead to a new client and a new join.
  */
 export class GroupMember {
   private consumer: Consumer | null = null;
@@ -83,6 +85,7 @@ export class GroupMember {
   private commits = 0;
   private takenSincePause = 0;
   private pausing: Promise<void> | null = null;
+  private commitsFailSinceMs: number | null = null;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
@@ -119,10 +122,16 @@ export class GroupMember {
   /** Commits. Rejects when it cannot. */
   async commit(offsets: { topic: string; partition: number; offset: bigint }[]): Promise<void> {
     if (!this.consumer || !this.joinedGroup) throw new Error('not a member of the group');
-    const commitsBefore = this.commits;
-    await this.consumer.commitOffsets(offsets.map((o) => ({ ...o, offset: String(o.offset) })));
-    // kafkajs returns in peace, and has done nothing, while its loop does not run.
-    if (this.commits === commitsBefore) throw new Error('the consumer does not run');
+    const { consumer, commits: commitsBefore } = this;
+    try {
+      await consumer.commitOffsets(offsets.map((o) => ({ ...o, offset: String(o.offset) })));
+      // kafkajs returns in peace, and has done nothing, while its loop does not run.
+      if (this.commits === commitsBefore) throw new Error('the consumer does not run');
+      this.commitsFailSinceMs = null;
+    } catch (error) {
+      if (this.consumer === consumer) this.commitsFailSinceMs ??= this.options.now();
+      throw error;
+    }
   }
 
   private whileIn(control: (consumer: Consumer) => void): void {
@@ -298,11 +307,15 @@ export class GroupMember {
     if (silentMs > SILENCE_IS_FAULT_MS) this.options.faults.set('heartbeat');
     else this.options.faults.clear('heartbeat');
     if (silentMs > SILENCE_IS_DEATH_MS) end(new Error(`no sign of life from the group for ${silentMs} ms`));
+    // kafkajs asks once who coordinates the group, and goes on asking that broker when the group has moved to another.
+    const failingMs = this.options.now() - (this.commitsFailSinceMs ?? Infinity);
+    if (failingMs > FAILING_COMMITS_ARE_DEATH_MS) end(new Error(`no commit succeeded for ${failingMs} ms`));
   }
 
   private async leave(consumer: Consumer): Promise<void> {
     if (this.consumer !== consumer) return;
     this.consumer = null;
+    this.commitsFailSinceMs = null;
     if (this.joinedGroup) {
       this.joinedGroup = null;
       this.options.user.onOut();
