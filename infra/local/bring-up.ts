@@ -33,6 +33,11 @@ const usualPorts = {
   registryManagement: 18082,
 };
 
+// Of the default instance only: two others that start at once would both find the same one free.
+function usualPort(instance: string, of: keyof typeof usualPorts): number | undefined {
+  return instance === defaultInstance ? usualPorts[of] : undefined;
+}
+
 // 90 s: a first start of all three on a busy two-core machine takes a third of it.
 const readyTimeoutMs = 90_000;
 
@@ -44,7 +49,7 @@ export function bringUpKafka(context: BringUpContext): Promise<RecordedService> 
     spec: async (port) => {
       const jars = await kafkaJars(context);
       const taken = new Set([port]);
-      const controllerPort = await choosePort({ preferred: [usualPorts.kafkaController], taken });
+      const controllerPort = await choosePort({ preferred: [usualPort(instance, 'kafkaController')], taken });
       const java = findJdk();
       const archive = classArchive({ folder: jars, java, instance });
       const javaOptions = archiveOptions(archive);
@@ -96,7 +101,10 @@ function bringUpRegistry(context: BringUpContext, databaseUrl: string, apicurioF
     isReady: isRegistryReady,
     spec: async (port) => {
       const taken = new Set([port]);
-      const managementPort = await choosePort({ preferred: [usualPorts.registryManagement], taken });
+      const managementPort = await choosePort({
+        preferred: [usualPort(instance, 'registryManagement')],
+        taken,
+      });
       const java = findJdk();
       const archive = classArchive({ folder: apicurioFolder, java, instance });
       const javaOptions = archiveOptions(archive);
@@ -138,8 +146,7 @@ async function bringUp(
     return before;
   }
   // The last run's port first: what was noted down elsewhere stays right.
-  const usual = instance === defaultInstance ? usualPorts[name] : undefined;
-  const port = await choosePort({ preferred: [before?.port, usual] });
+  const port = await choosePort({ preferred: [before?.port, usualPort(instance, name)] });
   const { archive, ...spec } = await how.spec(port);
   signal.throwIfAborted();
   onProgress(`starting ${name} on 127.0.0.1:${port}`);
