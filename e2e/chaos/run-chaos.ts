@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { instanceDir, withLockOrThrow } from '@dits/local';
+import { instanceDir, resetInstance, withLockOrThrow } from '@dits/local';
 import type { Fault } from './faults/index.ts';
 import { disagreements, disagreementsOfApi } from './history-check.ts';
 import { Ledger } from './ledger.ts';
@@ -27,7 +27,12 @@ export function runChaos(o: ChaosOptions): Promise<ChaosResult> {
   // Beside the instance's folder, which a run begins with removing.
   return withLockOrThrow(
     `${instanceDir(o.instance)}.lock`,
-    () => run(o),
+    async () => {
+      const result = await run(o);
+      // Data and logs are for whoever looks into what went wrong.
+      if (result.problems.length === 0) await resetInstance({ instance: o.instance });
+      return result;
+    },
     (pid) => new Error(`Another run is at work on .local/${o.instance}: process ${pid}.`),
   );
 }
