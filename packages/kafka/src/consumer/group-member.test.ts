@@ -34,7 +34,7 @@ function membersOfAGroupThatMoved(): { kafka: KafkaConnection; joins: () => numb
   return { kafka: { newClient: () => ({ consumer }) } as unknown as KafkaConnection, joins: () => joins };
 }
 
-const user: GroupMemberUser = { onJoined() {}, onRebalancing() {}, onOut() {}, onBatch() {}, onGap() {} };
+const user: GroupMemberUser = { onJoined() {}, onRebalancing() {}, onOut() {}, onBatch: () => 0, onGap() {} };
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
 describe('a member of a group', () => {
@@ -53,6 +53,7 @@ describe('a member of a group', () => {
       groupId: () => 'g',
       topics: ['t'],
       minFetchBytes: 1,
+      maxFetchWaitMs: 200,
       faults: new Faults(now),
     });
     member.start();
