@@ -177,6 +177,11 @@ describe('the loss audit', () => {
   it('tells of an event that can not be put back', async () => {
     const hook = await aWebhook();
     await platform.apps.router.stop();
+    // Of the test before.
+    await until(
+      () => metric('dits_audit_overdue{kind="event"}'),
+      (overdue) => overdue === 0,
+    );
     const eventId = await hook.post();
     // The history has it, so it is known to be missing.
     await until(
