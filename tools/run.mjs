@@ -30,6 +30,7 @@ const help = `usage: npm run <command> [-- <arguments>]     (or: node tools/run.
   fuzz         what schemathesis makes of /openapi.json of gateway and api, sent to both: --examples, --seed; --help
   keys         the keys that seal secrets at rest: status, rotate, generate; needs the settings of the api; --help
   audit:dependencies  known advisories of what is in the lock file; exits 1 for any, 2 when the registry has no answer
+  upgrade      a former version and this one side by side under load, forth and back: --from REF; --help
   stack        Postgres, Kafka and the registry in the background: up, down, status, logs, reset
   bench        measurements, e.g. npm run bench -- latency
   chaos        breaks services and apps under load and accounts for every event: --seconds, --seed, --faults, --json
@@ -50,6 +51,7 @@ const commands = {
   'audit:dependencies': { services: false, build: false, run: ['tools/audit-dependencies.mjs'] },
   'test:infra': { services: false, build: true, run: ['infra/deploy/test-infra.ts'] },
   'test:containers': { services: false, build: true, run: ['infra/deploy/test-containers.ts'] },
+  upgrade: { services: true, build: true, run: ['e2e/upgrade/command.ts'] },
   stack: { services: true, build: false, run: [...localCli, 'stack'] },
   bench: { services: true, build: true, run: ['bench/run.ts'] },
   chaos: { services: true, build: true, run: ['e2e/chaos/command.ts'] },

@@ -29,6 +29,8 @@ export interface StartAppsOptions {
   replication?: number;
   /** Default: the services' one. */
   databaseUrl?: string;
+  /** The tree whose builds are run. Default: this repository. */
+  root?: string;
   /** Added to the environment of an app, or of all. */
   env?: Partial<Record<AppName | 'all', Record<string, string>>>;
   /** Default: all. */
@@ -180,7 +182,7 @@ class AppSlot implements RunningApp {
     const started = await startProcess({
       name: this.name,
       command: process.execPath,
-      args: ['--enable-source-maps', join(repositoryRoot, `apps/${this.name}/dist/main.js`)],
+      args: ['--enable-source-maps', join(options.root ?? repositoryRoot, `apps/${this.name}/dist/main.js`)],
       env: appEnvironment(this.name, this.#context),
       cwd: options.folder,
       logFile: this.logFile,
@@ -218,7 +220,7 @@ async function prepare(options: StartAppsOptions, onProgress: Progress): Promise
   const { services, databaseUrl = services.database, prefix = '', replication = 1 } = options;
   const command = async (path: string, args: string[], env: Record<string, string>) => {
     try {
-      await run(process.execPath, [join(repositoryRoot, path), ...args], {
+      await run(process.execPath, [join(options.root ?? repositoryRoot, path), ...args], {
         env: { ...inherited(), ...env },
         signal: options.signal,
       });
