@@ -60,7 +60,10 @@ async function upgrade(signal: AbortSignal): Promise<number> {
   let traffic: Traffic | undefined;
   try {
     const shared = { services, prefix: `u${Date.now().toString(36)}.`, signal, onProgress };
-    const env = { all: { DITS_RETRY_TIERS: TIERS, DITS_LOG_LEVEL: 'warn' } };
+    const env = {
+      // A third of the deliveries fail: open circuits would put the others off for minutes.
+      all: { DITS_RETRY_TIERS: TIERS, DITS_LOG_LEVEL: 'warn', DITS_CIRCUIT_FAILURES: '0' },
+    };
     const old = await startApps({ ...shared, env, root: former.root, folder: folderOf('former') });
     sets.push(old);
     const secrets = { DITS_SECRET_KEYS: old.secrets.secretKeys, DITS_TOKEN_KEY: old.secrets.tokenKey };
