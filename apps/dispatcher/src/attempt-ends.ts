@@ -22,8 +22,6 @@ export interface EndDeps {
 export interface AttemptEnd {
   records: OutgoingRecord[];
   again: { delivery: Delivery; onFreshConnection: boolean } | null;
-  /** No attempt was made; the same one is to be made later. */
-  isPutOff?: boolean;
 }
 
 /** Ends a waiting attempt without a word in the history, which has had the redelivery's since it was asked for. */
@@ -89,7 +87,6 @@ export function defer(
       },
     ],
     again: null,
-    isPutOff: true,
   };
 }
 
