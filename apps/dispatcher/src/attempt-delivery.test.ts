@@ -571,7 +571,6 @@ describe('attemptDelivery', () => {
 
     it.each([
       ['its next attempt', { attempt: 2 }, {}],
-      ['the same attempt after a deferral', { deferrals: 1 }, {}],
       ['a redelivery', { redelivered_at_ms: NOW_MS }, {}],
       ['a dead letter that was put back', {}, replayHeaders({}, { letterId: 'a-letter', number: 1 })],
     ])('is not %s', async (_, change, headers) => {
@@ -579,6 +578,13 @@ describe('attemptDelivery', () => {
       await attempt(recordOf(delivery));
       await attempt({ ...recordOf({ ...delivery, ...change }), headers });
       expect(sent).toHaveLength(2);
+    });
+
+    it('is passed over when it was put off meanwhile', async () => {
+      const { attempt, sent } = aStage({ webhook, results: [answer(404), answer(200)] });
+      await attempt(recordOf(delivery));
+      await attempt(recordOf({ ...delivery, deferrals: 1 }));
+      expect(sent).toHaveLength(1);
     });
 
     it('is attempted when the first was not written down', async () => {
@@ -601,6 +607,31 @@ describe('attemptDelivery', () => {
       await attempt(recordOf(delivery));
       return gate;
     };
+
+    it('stays the replay of a dead letter that it is, and is no copy of the attempt before', async () => {
+      const gate = await anOpenGate();
+      const recent = new RecentRecords();
+      const letter = {
+        ...recordOf(delivery),
+        headers: replayHeaders({}, { letterId: 'a-letter', number: 1 }),
+      };
+      const first = aStage({ webhook, results: [answer(404)], deps: { recent } });
+      await first.attempt(recordOf(delivery));
+      const second = aStage({ webhook, deps: { recent, gate } });
+      await second.attempt({
+        ...letter,
+        value: codec.encode('delivery', { ...delivery, accepted_at_ms: NOW_MS }),
+      });
+      const { value, headers } = second.produced[0]![1]!;
+      const comesBack = {
+        ...recordOf(delivery),
+        value: value as Buffer,
+        headers: headers as IncomingRecord['headers'],
+      };
+      const third = aStage({ webhook, deps: { recent } });
+      await third.attempt(comesBack);
+      expect([first, second, third].map(({ sent }) => sent.length)).toEqual([1, 0, 1]);
+    });
 
     it('is put off without using up an attempt', async () => {
       const { attempt, sent, produced } = aStage({ webhook, deps: { gate: await anOpenGate() } });

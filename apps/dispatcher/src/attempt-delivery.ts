@@ -88,7 +88,7 @@ export async function attemptDelivery(
     const { delivery: next, onFreshConnection } = end.again;
     end = await attempt(next, record, deps, { signal, span, isRetry: true, onFreshConnection });
   }
-  deps.recent.add(delivery, record);
+  deps.recent.add(delivery, record, { isPutOff: end.isPutOff ?? false });
   span.end();
 }
 

@@ -1,7 +1,14 @@
 import type { Delivery, Outcome, TopicNames, WebhookSnapshot } from '@dits/contracts';
 import { NOT_BEFORE_HEADER } from '@dits/contracts';
 import { deferralStep, nextStep, type Deferral, type SendResult, type Tier } from '@dits/domain';
-import { deadLetter, type Codec, type IncomingRecord, type Log, type OutgoingRecord } from '@dits/kafka';
+import {
+  deadLetter,
+  replayHeaderOf,
+  type Codec,
+  type IncomingRecord,
+  type Log,
+  type OutgoingRecord,
+} from '@dits/kafka';
 import { attemptedEntry, cancelledEntry, deadLetteredEntry, deferredEntry } from './log-entries.js';
 import { maskedHeaders, maskedResult } from './masked.js';
 import type { AttemptMetrics } from './metrics.js';
@@ -22,6 +29,8 @@ export interface EndDeps {
 export interface AttemptEnd {
   records: OutgoingRecord[];
   again: { delivery: Delivery; onFreshConnection: boolean } | null;
+  /** No attempt was made; the same one is to be made later. */
+  isPutOff?: boolean;
 }
 
 /** Ends a waiting attempt without a word in the history, which has had the redelivery's since it was asked for. */
@@ -83,10 +92,12 @@ export function defer(
         topic: topics.retry(tier.name),
         key: webhook_id,
         value: codec.encode('delivery', next),
-        headers: { [NOT_BEFORE_HEADER]: String(notBeforeMs) },
+        // What is put off stays the replay that it is.
+        headers: { ...replayHeaderOf(record), [NOT_BEFORE_HEADER]: String(notBeforeMs) },
       },
     ],
     again: null,
+    isPutOff: true,
   };
 }
 

@@ -15,19 +15,24 @@ export class RecentRecords {
 
   constructor(private readonly capacity = CAPACITY) {}
 
-  /** True for a copy of a record that is done. One that somebody has put back on purpose is none. */
+  /**
+   * True for a copy of a record that is done: of one that was put off, while it is put off as often; of one whose attempt was made, also
+   * when the copy was put off meanwhile. One that somebody has put back on purpose is none.
+   */
   has(delivery: Delivery, record: IncomingRecord): boolean {
-    return this.keys.has(keyOf(delivery, record));
+    const attempt = attemptOf(delivery, record);
+    return this.keys.has(attempt) || this.keys.has(`${attempt}/${delivery.deferrals}`);
   }
 
   /** The record is done: its log entry and its next step are durable. */
-  add(delivery: Delivery, record: IncomingRecord): void {
-    this.keys.add(keyOf(delivery, record));
+  add(delivery: Delivery, record: IncomingRecord, { isPutOff }: { isPutOff: boolean }): void {
+    const attempt = attemptOf(delivery, record);
+    this.keys.add(isPutOff ? `${attempt}/${delivery.deferrals}` : attempt);
     if (this.keys.size > this.capacity) this.keys.delete(this.keys.values().next().value!);
   }
 }
 
-function keyOf(delivery: Delivery, record: IncomingRecord): string {
-  const { delivery_id, attempt, deferrals, redelivered_at_ms } = delivery;
-  return `${delivery_id}/${attempt}/${deferrals}/${redelivered_at_ms ?? ''}/${replayOf(record) ?? ''}`;
+function attemptOf(delivery: Delivery, record: IncomingRecord): string {
+  const { delivery_id, attempt, redelivered_at_ms } = delivery;
+  return `${delivery_id}/${attempt}/${redelivered_at_ms ?? ''}/${replayOf(record) ?? ''}`;
 }

@@ -78,6 +78,12 @@ export function replayHeaders(
   return { ...original, [REPLAY_HEADER]: Buffer.from(`${replay.letterId}/${replay.number}`) };
 }
 
+/** The header that tells the replay which a record belongs to, for a record that takes its place; none for one that nobody has put back. */
+export function replayHeaderOf({ headers }: Pick<IncomingRecord, 'headers'>): Record<string, Buffer> {
+  const replay = headers[REPLAY_HEADER];
+  return replay ? { [REPLAY_HEADER]: replay } : {};
+}
+
 /** What tells the replay that a record belongs to from all others; null for a record that nobody has put back. */
 export function replayOf({ headers }: Pick<IncomingRecord, 'headers'>): string | null {
   return headers[REPLAY_HEADER]?.toString() ?? null;

@@ -11,7 +11,7 @@ export { readRange } from './consumer/read-range.js';
 export type { RangeProgress, ReadRangeOptions } from './consumer/read-range.js';
 export { startRecordConsumer } from './consumer/record-consumer.js';
 export type { RecordConsumerOptions } from './consumer/record-consumer.js';
-export { deadLetter, readDeadLetter, replayHeaders, replayOf } from './dead-letter.js';
+export { deadLetter, readDeadLetter, replayHeaderOf, replayHeaders, replayOf } from './dead-letter.js';
 export type { DeadLetterOptions, ReadDeadLetter } from './dead-letter.js';
 export { GroupProgress } from './group-progress.js';
 export type { Place } from './group-progress.js';
