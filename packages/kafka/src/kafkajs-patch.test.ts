@@ -152,6 +152,39 @@ const sendMessages = createRequire(import.meta.url)('kafkajs/src/producer/sendMe
   o: object,
 ) => (o: { acks: number; topicMessages: { topic: string; messages: object[] }[] }) => Promise<unknown>;
 
+describe("kafkajs's queue of workers", () => {
+  const aWorker = createRequire(import.meta.url)('kafkajs/src/consumer/worker') as (o: {
+    handler: (batch: number) => Promise<void>;
+    workerId: number;
+  }) => { run: (o: object) => Promise<void> };
+  const aQueue = createRequire(import.meta.url)('kafkajs/src/consumer/workerQueue') as (o: {
+    workers: object[];
+  }) => { push: (...batches: number[]) => Promise<void> };
+
+  it('wakes no more of them than there are batches, and leaves none of those', async () => {
+    let woken = 0;
+    const handled: number[] = [];
+    const workers = Array.from({ length: 64 }, (_, workerId) => {
+      const { run } = aWorker({
+        workerId,
+        handler: async (batch) => {
+          await Promise.resolve();
+          handled.push(batch);
+        },
+      });
+      return { run: (o: object) => (woken++, run(o)) };
+    });
+    const queue = aQueue({ workers });
+    await queue.push(1);
+    expect(woken).toBe(1);
+    // The first is at work, so the second fetch has to pass it over.
+    await Promise.all([queue.push(2), queue.push(3, 4)]);
+    expect(woken).toBeLessThan(8);
+    await queue.push(...Array.from({ length: 100 }, (_, i) => 5 + i));
+    expect(handled.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 104 }, (_, i) => 1 + i));
+  });
+});
+
 describe("kafkajs's producer", () => {
   /** Two brokers with a partition each; `a` takes everything, `b` fails once and has lost its partition to `a` then. */
   function aClusterInWhichBDies(): { produced: string[]; send: () => Promise<unknown> } {

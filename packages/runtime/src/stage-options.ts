@@ -8,6 +8,7 @@ export interface StageLimits {
   /** Records before the committed offset that are read again at each assignment, marked `lookback`. */
   lookbackRecords?: number;
   minFetchBytes?: number;
+  maxPauseMs?: number;
   drainMs?: number;
   /** Modes batch and delayed. */
   maxBatchRecords?: number;

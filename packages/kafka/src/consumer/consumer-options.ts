@@ -21,6 +21,11 @@ export interface ConsumerOptions {
    * record, and fewer, larger fetches are worth it.
    */
   minFetchBytes?: number;
+  /**
+   * Longest pause between two fetches, in ms. After one that brought n records the next begins n - 1 ms later: a fetch, and all that
+   * follows from it, costs the broker and us about as much as handling 20 records. Default 50. More where nobody waits for a record.
+   */
+  maxPauseMs?: number;
   /** How long `stop()` lets held records finish. Default 10,000 ms. */
   drainMs?: number;
 }

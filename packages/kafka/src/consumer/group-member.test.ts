@@ -54,6 +54,7 @@ describe('a member of a group', () => {
       topics: ['t'],
       minFetchBytes: 1,
       maxFetchWaitMs: 200,
+      maxPauseMs: 50,
       faults: new Faults(now),
     });
     member.start();

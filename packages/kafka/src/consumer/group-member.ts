@@ -44,6 +44,8 @@ export interface GroupMemberOptions {
   minFetchBytes: number;
   /** How long a fetch waits for them. A resumed partition is fetched after at most this long: kafkajs finishes the fetch it is in first. */
   maxFetchWaitMs: number;
+  /** The longest pause between two fetches. */
+  maxPauseMs: number;
   faults: Faults;
   now: () => number;
   user: GroupMemberUser;
@@ -57,8 +59,6 @@ const HEARTBEAT_MS = 1000;
 const MAX_PARTITION_BYTES = 128 * 1024;
 // More partitions than a member has, so that all batches of an answer are handed over at once.
 const BATCHES_AT_ONCE = 64;
-// A fetch costs the broker and us about as much as handling 20 records: a stream of them is taken in sips, at most this often.
-const MAX_PAUSE_MS = 20;
 // Silence of a member that fetches a few times a second and may have to wait for a whole rebalance in between.
 const SILENCE_IS_FAULT_MS = 5000;
 const SILENCE_IS_DEATH_MS = 60_000;
@@ -290,13 +290,13 @@ export class GroupMember {
   }
 
   /**
-   * What the next fetch waits for: as many milliseconds as records came. So a lone record has its successor fetched at
-   * once, and above about 1,000 a second they come in ever larger batches.
+   * What the next fetch waits for: as many milliseconds as records came, at most `maxPauseMs`. So a lone record has its successor
+   * fetched at once, and above about 1,000 a second they come in ever larger batches.
    */
   private async pauseBetweenFetches(): Promise<void> {
     // kafkajs hands over all batches of an answer in one turn.
     await Promise.resolve();
-    const pauseMs = Math.min(this.takenSincePause - 1, MAX_PAUSE_MS);
+    const pauseMs = Math.min(this.takenSincePause - 1, this.options.maxPauseMs);
     this.takenSincePause = 0;
     if (pauseMs > 0) await sleep(pauseMs, this.stopping.signal);
     this.pausing = null;

@@ -30,6 +30,7 @@ export interface IntakeOptions extends CapOptions {
   lookbackRecords: number;
   minFetchBytes: number;
   maxFetchWaitMs: number;
+  maxPauseMs: number;
   /** Without commits every first assignment starts from the beginning, and a later one where we were. */
   commits: boolean;
   now: () => number;
@@ -60,7 +61,7 @@ export class Intake implements GroupMemberUser {
   private readonly stopping = new AbortController();
 
   constructor(private readonly options: IntakeOptions) {
-    const { kafka, log, groupId, topics, minFetchBytes, maxFetchWaitMs, now } = options;
+    const { kafka, log, groupId, topics, minFetchBytes, maxFetchWaitMs, maxPauseMs, now } = options;
     this.caps = new HeldCaps(options, () => this.partitions.size);
     this.faults = new Faults(now);
     // Until the first join.
@@ -72,6 +73,7 @@ export class Intake implements GroupMemberUser {
       topics,
       minFetchBytes,
       maxFetchWaitMs,
+      maxPauseMs,
       faults: this.faults,
       now,
       user: this,

@@ -22,6 +22,7 @@ export function intakeFor(
     lookbackRecords: options.lookbackRecords ?? 0,
     minFetchBytes: options.minFetchBytes ?? 1,
     maxFetchWaitMs: MAX_FETCH_WAIT_MS,
+    maxPauseMs: options.maxPauseMs ?? MAX_PAUSE_MS,
     commits: true,
     now: Date.now,
     ...rest,
@@ -30,6 +31,9 @@ export function intakeFor(
 
 /** How long a fetch waits for records when there are none. */
 export const MAX_FETCH_WAIT_MS = 200;
+
+/** Default of `maxPauseMs`. */
+export const MAX_PAUSE_MS = 50;
 
 /** Default of `drainMs`. */
 export const DRAIN_MS = 10_000;

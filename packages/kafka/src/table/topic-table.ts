@@ -6,7 +6,7 @@ import type { ConsumerHealth } from '../consumer/consumer-options.js';
 import { handleUntilDone } from '../consumer/handle-until-done.js';
 import { HeldQueue } from '../consumer/held-queue.js';
 import { Intake, type HeldRecord } from '../consumer/intake.js';
-import { MAX_FETCH_WAIT_MS } from '../consumer/start-intake.js';
+import { MAX_FETCH_WAIT_MS, MAX_PAUSE_MS } from '../consumer/start-intake.js';
 import { WakeUp } from '../consumer/wake-up.js';
 import type { Log } from '../log.js';
 import { OffsetQueries } from '../offset-queries.js';
@@ -78,6 +78,7 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
     lookbackRecords: 0,
     minFetchBytes: 1,
     maxFetchWaitMs: MAX_FETCH_WAIT_MS,
+    maxPauseMs: MAX_PAUSE_MS,
     commits: false,
     now: Date.now,
     onTaken: (held) => {
