@@ -1,4 +1,4 @@
-import { parseArgs } from 'node:util';
+import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { fairness } from './fairness.ts';
 import { history } from './history.ts';
 import { latency } from './latency.ts';
@@ -63,7 +63,7 @@ const help = `npm run bench -- <what> [options]
 It starts everything it needs in an instance of its own (.local/bench), talks only to loopback and stops by itself.
 A table, then one line of JSON. What each measures, and dated results: bench/README.md`;
 
-const { values, positionals } = parseArgs({
+const { values, positionals } = parsed({
   allowPositionals: true,
   options: {
     help: { type: 'boolean', short: 'h' },
@@ -94,12 +94,14 @@ const benchmarks: Record<string, () => Promise<object>> = {
       paces: values.pace.split(',').map((pace) => oneOf('pace', pace, ['one', 'batch', 'kafka'] as const)),
       runs: runs(),
       profileDir,
+      quick,
     }),
   latency: () =>
     latency({
       ratePerSecond: within('rate', values.rate, 1, 2000),
       seconds: seconds(),
       runs: runs(),
+      quick,
     }),
   fairness: () =>
     fairness({
@@ -110,12 +112,14 @@ const benchmarks: Record<string, () => Promise<object>> = {
         ? ['hang']
         : values.fail.split(',').map((one) => oneOf('fail', one, ['hang', 'refuse', 'slow'] as const)),
       counts: quick ? [5] : values.bad.split(',').map((n) => within('bad', n, 1, 49)),
+      quick,
     }),
   scale: () =>
     scale({
       events: quick ? 5_000 : within('events', values.events, 100, 1_000_000),
       runs: runs(),
       backlog: quick ? 10_000 : within('records', values.records ?? '100000', 1, 1_000_000),
+      quick,
     }),
   stages: () => stages({ events: stageEvents(), stages: [...STAGE_NAMES], profileDir }),
   stage: () =>
@@ -151,6 +155,16 @@ if (values.help || name === undefined) {
   console.log(JSON.stringify(await benchmark()));
   // The channel to the process that started us would keep us waiting for its signals.
   process.exit();
+}
+
+/** The arguments; who gives one that there is not is told so. */
+function parsed<T extends ParseArgsConfig>(config: T): ReturnType<typeof parseArgs<T>> {
+  try {
+    return parseArgs(config);
+  } catch (error) {
+    console.error(`${(error as Error).message.split('. ')[0]}. See npm run bench -- --help`);
+    process.exit(2);
+  }
 }
 
 function within(name: string, text: string, min: number, max: number): number {

@@ -10,24 +10,23 @@ export interface ScaleOptions {
   runs: number;
   /** Deliveries that one webhook has waiting. */
   backlog: number;
+  quick: boolean;
 }
 
 const WEBHOOKS = 50;
 const OTHERS_PER_SECOND = 100;
 const OTHERS_SECONDS = 20;
-const WARM_UP_EVENTS = 15_000;
 
 /**
  * One, two and three dispatchers with the same load; and what 50 webhooks with new events feel while another one works off a
  * backlog.
  */
-export async function scale({ events, runs, backlog }: ScaleOptions): Promise<object> {
+export async function scale({ events, runs, backlog, quick }: ScaleOptions): Promise<object> {
   const rig = await Rig.start();
   try {
     const targets = await rig.targets(Array.from({ length: WEBHOOKS }, () => 'answer'));
     const pace: LoadOrder['pace'] = { kind: 'closed', inFlight: 32, batch: 1 };
-    console.log(`warming up with ${WARM_UP_EVENTS} events`);
-    await rig.run({ events: WARM_UP_EVENTS, pace }, targets);
+    await rig.warmUp(targets, { quick });
 
     const behindBacklog = await besideBacklog(rig, targets, backlog);
 

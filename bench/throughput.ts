@@ -8,9 +8,10 @@ export interface ThroughputOptions {
   webhooks: number[];
   paces: ('one' | 'batch' | 'kafka')[];
   profileDir?: string | undefined;
+  quick: boolean;
 }
 
-// What compilers, ours and the JVM's, need to have seen: after fewer the broker still spends a third of a core on compiling.
+// Of each kind, after the first of all.
 const WARM_UP_EVENTS = 20_000;
 
 /** How many deliveries a second, from the first post to the last arrival. */
@@ -19,6 +20,7 @@ export async function throughput(options: ThroughputOptions): Promise<object> {
   const rig = await Rig.start({ profileDir });
   try {
     const results: Record<string, object> = {};
+    await rig.warmUp(await rig.targets(['answer']), options);
     for (const webhooks of options.webhooks) {
       const targets = await rig.targets(Array.from({ length: webhooks }, () => 'answer'));
       for (const pace of options.paces) {

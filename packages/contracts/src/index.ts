@@ -26,4 +26,4 @@ export {
   WEBHOOKS_MARK_HEADER,
 } from './topics.js';
 export type { StageGroups, TopicNames } from './topics.js';
-export { frame, unframe } from './wire-format.js';
+export { FRAME_BYTES, frame, unframe, writeFrame } from './wire-format.js';

@@ -66,7 +66,7 @@ const Decoder = load('decoder') as new (bytes: Buffer) => object;
 const crc32c = load('recordBatch/crc32C') as (bytes: Buffer) => number;
 
 describe("kafkajs's records", () => {
-  const bytes = fc.uint8Array({ maxLength: 300 }).map((array) => Buffer.from(array));
+  const bytes = fc.uint8Array({ maxLength: 1200 }).map((array) => Buffer.from(array));
   const someRecord = fc.record({
     key: fc.option(bytes),
     value: fc.option(bytes),
@@ -119,6 +119,98 @@ describe("kafkajs's records", () => {
     ['123456789', Buffer.from('123456789'), 0xe3069283],
   ])('carry the CRC-32C of %s', (_, of, crc) => {
     expect(crc32c(of)).toBe(crc);
+  });
+});
+
+describe("kafkajs's encoder", () => {
+  interface Encoder {
+    buffer: Buffer;
+    size(): number;
+    writeInt32(value: number): Encoder;
+    writeInt64(value: number | string): Encoder;
+    writeString(value: string): Encoder;
+    writeBytes(value: Buffer): Encoder;
+    writeEncoder(value: Encoder): Encoder;
+    writeArray(value: Encoder[]): Encoder;
+  }
+  const Encoder = createRequire(import.meta.url)('kafkajs/src/protocol/encoder') as new () => Encoder;
+  type Write =
+    | { kind: 'int32'; value: number }
+    | { kind: 'int64'; value: bigint }
+    | { kind: 'string'; value: string }
+    | { kind: 'bytes'; value: Buffer }
+    | { kind: 'nested' | 'array'; value: Write[] };
+
+  const bytes = fc.uint8Array({ maxLength: 1500 }).map((array) => Buffer.from(array));
+  const { writes } = fc.letrec<{ writes: Write[]; write: Write }>((tie) => ({
+    writes: fc.array(tie('write'), { maxLength: 6 }),
+    write: fc.oneof(
+      { depthSize: 'small' },
+      fc.record({ kind: fc.constant('int32' as const), value: fc.integer() }),
+      fc.record({ kind: fc.constant('int64' as const), value: fc.bigInt(-(2n ** 63n), 2n ** 63n - 1n) }),
+      fc.record({ kind: fc.constant('int64' as const), value: fc.bigInt(-(2n ** 54n), 2n ** 54n) }),
+      fc.record({ kind: fc.constant('string' as const), value: fc.string({ maxLength: 700 }) }),
+      fc.record({ kind: fc.constant('bytes' as const), value: bytes }),
+      fc.record({ kind: fc.constantFrom('nested' as const, 'array' as const), value: tie('writes') }),
+    ),
+  }));
+
+  const encode = (list: Write[], looks: boolean): Encoder => {
+    const encoder = new Encoder();
+    for (const write of list) {
+      if (write.kind === 'int32') encoder.writeInt32(write.value);
+      if (write.kind === 'int64') encoder.writeInt64(String(write.value));
+      if (write.kind === 'string') encoder.writeString(write.value);
+      if (write.kind === 'bytes') encoder.writeBytes(write.value);
+      if (write.kind === 'nested') encoder.writeEncoder(encode(write.value, looks));
+      if (write.kind === 'array') encoder.writeArray(write.value.map((one) => encode([one], looks)));
+      // Whoever looks in between, for a checksum say, changes nothing.
+      if (looks) expect(encoder.buffer).toHaveLength(encoder.size());
+    }
+    return encoder;
+  };
+  const expected = (list: Write[]): Buffer =>
+    Buffer.concat(
+      list.map((write) => {
+        const length = Buffer.alloc(4);
+        switch (write.kind) {
+          case 'int32':
+            length.writeInt32BE(write.value);
+            return length;
+          case 'int64': {
+            const long = Buffer.alloc(8);
+            long.writeBigInt64BE(write.value);
+            return long;
+          }
+          case 'string': {
+            const text = Buffer.from(write.value);
+            length.writeInt16BE(text.length);
+            return Buffer.concat([length.subarray(0, 2), text]);
+          }
+          case 'bytes':
+            length.writeInt32BE(write.value.length);
+            return Buffer.concat([length, write.value]);
+          case 'nested':
+            return expected(write.value);
+          case 'array':
+            length.writeInt32BE(write.value.length);
+            return Buffer.concat([length, expected(write.value)]);
+        }
+      }),
+    );
+
+  it('writes what was given, in order, small or large, however nested', () => {
+    fc.assert(
+      fc.property(writes, fc.boolean(), (list, looks) => {
+        const encoder = encode(list, looks);
+        const wanted = expected(list);
+        expect(encoder.size()).toBe(wanted.length);
+        expect(encoder.buffer.equals(wanted)).toBe(true);
+        // Once more: looking is not taking.
+        expect(encoder.buffer.equals(wanted)).toBe(true);
+      }),
+      { numRuns: 500 },
+    );
   });
 });
 

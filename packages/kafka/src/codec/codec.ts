@@ -3,7 +3,6 @@ import {
   RegistryFault,
   avroType,
   checkDecodedEvent,
-  frame,
   fullName,
   recordSchema,
   unframe,
@@ -19,6 +18,7 @@ import type avsc from 'avsc';
 import { errorText } from '../error-text.js';
 import type { Log } from '../log.js';
 import { decodeAvro, type Reader } from './decode-avro.js';
+import { encodeFramed } from './encode-avro.js';
 import { forEachAtMost } from './for-each-at-most.js';
 import { Registry } from './registry.js';
 import { SchemaLookup } from './schema-lookup.js';
@@ -137,7 +137,7 @@ export function createCodec(options: CodecOptions): Codec {
       );
       log.debug({ schemas: known.size }, 'registry.registered');
     },
-    encodeEvent: (type, event) => frame(idOf(type), encodeAvro(type.type, event)),
+    encodeEvent: (type, event) => encodeFramed(type.type, idOf(type), event),
     async decodeEvent(value) {
       const { schemaId, avro } = unframe(value);
       const schema = known.get(schemaId) ?? (await find(schemaId));
@@ -149,7 +149,7 @@ export function createCodec(options: CodecOptions): Codec {
     },
     encode(name, record) {
       const type = own.find((o) => o.name === name)!.type;
-      return frame(idOf(name), encodeAvro(type, record));
+      return encodeFramed(type, idOf(name), record);
     },
     async decode(value) {
       const { schemaId, avro } = unframe(value);
@@ -199,14 +199,6 @@ function knownFrom(
     return { kind: 'record', name: record!.name, reader, resolver };
   } catch (error) {
     return { kind: 'other', what: `a ${name} that ours cannot be made from (${errorText(error)})` };
-  }
-}
-
-function encodeAvro(type: avsc.Type, value: object): Buffer {
-  try {
-    return type.toBuffer(value);
-  } catch (cause) {
-    throw new PoisonRecordError('invalid_value', `does not fit ${type.name}: ${errorText(cause)}`, { cause });
   }
 }
 
