@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { StorageFault } from '@dits/contracts';
 import { createDatabase, type TestDatabase } from '@dits/testkit';
@@ -98,6 +99,21 @@ describe('HistoryProjection', () => {
       },
     ]);
     expect([event, event_id, webhook_id]).toEqual(['push', EVENT_ID, deliveries[0]!.webhook_id]);
+  });
+
+  it('keeps each body of a batch byte for byte, empty, short and long, each with its event', async () => {
+    const bodies = [
+      Buffer.alloc(0),
+      Buffer.from([0, 0x5c, 0xff]),
+      randomBytes(100_000),
+      Buffer.from('{}'),
+      randomBytes(1),
+    ];
+    // Not in the order of their ids.
+    const routed = bodies.map((body, i) => aRouted({ event_id: uuid((i * 3) % 5), body }));
+    expect(await apply(...routed)).toEqual({ refused: [], outOfRange: [] });
+    const stored = new Map((await rowsOf('event_bodies')).map(({ event_id, body }) => [event_id, body]));
+    expect(stored).toEqual(new Map(bodies.map((body, i) => [uuid((i * 3) % 5), body])));
   });
 
   it('keeps a ping of an owner, which has no repository', async () => {

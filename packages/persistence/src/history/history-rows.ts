@@ -19,10 +19,17 @@ export type HistoryItem = ProjectedEvent | LogEntry;
 /** A row as JSON, by the names of its columns. */
 type Row = Record<string, unknown>;
 
+/** A row of `event_bodies`, its times and ids as JSON, its bytes as they are. */
+export interface BodyRow {
+  event_id: string;
+  accepted_at: string;
+  body: Buffer;
+}
+
 /** The rows that one item, or several merged, brings to each table. Of one key there is one row. */
 export interface HistoryRows {
   events: Map<string, Row>;
-  event_bodies: Map<string, Row>;
+  event_bodies: Map<string, BodyRow>;
   deliveries: Map<string, DeliveryChange>;
   attempts: Map<string, Row>;
   webhook_days: Map<string, Row>;
@@ -166,11 +173,11 @@ function routing(row: Row): string {
   return [row.routed_at, String(row.delivery_count).padStart(10, '0'), row.trigger].join(' ');
 }
 
-function bodyRow({ event_id, accepted_at_ms, body }: Routed): Row {
+function bodyRow({ event_id, accepted_at_ms, body }: Routed): BodyRow {
   return {
     event_id: event_id.toLowerCase(),
     accepted_at: storableTime(accepted_at_ms),
-    body: storableBytes(body.toString('hex')),
+    body,
   };
 }
 

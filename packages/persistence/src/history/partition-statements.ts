@@ -9,13 +9,20 @@ export async function lockPartitions(tx: EntityManager): Promise<void> {
   await tx.query('SELECT pg_advisory_xact_lock($1)', [PARTITION_LOCK]);
 }
 
-/** Makes the partition of the UTC days from one to before another (`2026-11-25`); readers and writers go on. */
+/**
+ * Makes the partition of the UTC days from one to before another (`2026-11-25`); readers and writers go on.
+ *
+ * One with `isInsertOnly` is not vacuumed for its inserts: that would write every page once more, and prepare it for a time after the
+ * partition has been dropped. Rows that are deleted or updated all the same are still cleared away.
+ */
 export async function createPartition(
   tx: EntityManager,
-  { table, name, from, to }: { table: string; name: string; from: string; to: string },
+  o: { table: string; name: string; from: string; to: string; isInsertOnly?: boolean },
 ): Promise<void> {
+  const { table, name, from, to, isInsertOnly = false } = o;
+  const settings = isInsertOnly ? ' WITH (autovacuum_vacuum_insert_threshold = -1)' : '';
   // CREATE TABLE … PARTITION OF would lock the whole table against its readers and writers; attaching does not.
-  await tx.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)`);
+  await tx.query(`CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)${settings}`);
   await tx.query(
     `ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM ('${from} 00:00:00+00') TO ('${to} 00:00:00+00')`,
   );

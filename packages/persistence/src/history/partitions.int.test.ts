@@ -60,6 +60,21 @@ describe('HistoryPartitions', () => {
     expect(missing).toEqual([]);
   });
 
+  it('has those that only get new rows not vacuumed for them, and the others as usual', async () => {
+    await thePartitions().maintain();
+    const settings = await database.query<{ name: string; settings: string[] | null }[]>(
+      `SELECT relname AS name, reloptions AS settings FROM pg_class WHERE relname LIKE '%_20261125' AND relkind = 'r' ORDER BY 1`,
+    );
+    const notForInserts = ['autovacuum_vacuum_insert_threshold=-1'];
+    expect(settings).toEqual([
+      { name: 'attempts_20261125', settings: notForInserts },
+      { name: 'dead_letters_20261125', settings: null },
+      { name: 'deliveries_20261125', settings: null },
+      { name: 'event_bodies_20261125', settings: notForInserts },
+      { name: 'events_20261125', settings: null },
+    ]);
+  });
+
   it('makes each partition once when several processes want it', async () => {
     const runs = await Promise.all([1, 2, 3].map(() => thePartitions().maintain()));
     expect(runs.flatMap(({ created }) => created)).toHaveLength(9 * 5);

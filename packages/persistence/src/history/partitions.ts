@@ -141,7 +141,8 @@ export class HistoryPartitions {
       const created: string[] = [];
       for (const { table, day, name } of wanted) {
         if (there.has(name)) continue;
-        await createPartition(tx, { table, name, from: dateOf(day), to: dateOf(day + 1) });
+        const isInsertOnly = table === 'event_bodies' || table === 'attempts';
+        await createPartition(tx, { table, name, from: dateOf(day), to: dateOf(day + 1), isInsertOnly });
         created.push(name);
       }
       return created;
