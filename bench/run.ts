@@ -1,6 +1,7 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { fairness } from './fairness.ts';
 import { history } from './history.ts';
+import { machineSpeed } from './machine.ts';
 import { latency } from './latency.ts';
 import { retry } from './retry.ts';
 import { scale } from './scale.ts';
@@ -58,6 +59,8 @@ const help = `npm run bench -- <what> [options]
   --records N     deliveries of the webhook        (1000000)
   --runs N        requests for each filter         (100)
 
+  machine       how fast this machine is now: undici alone against a bare server
+
   --quick         one short run of any
 
 It starts everything it needs in an instance of its own (.local/bench), talks only to loopback and stops by itself.
@@ -87,6 +90,7 @@ const seconds = (): number => (quick ? 3 : within('seconds', values.seconds, 1, 
 const stageEvents = (): number => (quick ? 6_000 : within('events', values.events, 1_000, 1_000_000));
 
 const benchmarks: Record<string, () => Promise<object>> = {
+  machine: async () => ({ bench: 'machine', ...(await machineSpeed()) }),
   throughput: () =>
     throughput({
       events: quick ? 5_000 : within('events', values.events, 100, 1_000_000),

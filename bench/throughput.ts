@@ -1,3 +1,4 @@
+import { machineSpeed, type MachineSpeed } from './machine.ts';
 import type { LoadOrder } from './load-order.ts';
 import { Rig, type Load } from './rig.ts';
 import { lossesOf, perThousand, printProcesses, spread, totalCpu } from './statistics.ts';
@@ -20,12 +21,14 @@ export async function throughput(options: ThroughputOptions): Promise<object> {
   const rig = await Rig.start({ profileDir });
   try {
     const results: Record<string, object> = {};
+    const machine: MachineSpeed[] = [];
     await rig.warmUp(await rig.targets(['answer']), options);
     for (const webhooks of options.webhooks) {
       const targets = await rig.targets(Array.from({ length: webhooks }, () => 'answer'));
       for (const pace of options.paces) {
         const order = { events, pace: paceOf(pace, rig) };
         await rig.run({ ...order, events: Math.min(events, WARM_UP_EVENTS) }, targets);
+        machine.push(await machineSpeed());
         const loads: Load[] = [];
         for (let run = 1; run <= runs; run++) {
           const load = await rig.run(order, targets);
@@ -36,7 +39,8 @@ export async function throughput(options: ThroughputOptions): Promise<object> {
         printProcesses(loads, events * runs);
       }
     }
-    return { bench: 'throughput', events, runs, ...results };
+    machine.push(await machineSpeed());
+    return { bench: 'throughput', events, runs, ...results, machine };
   } finally {
     await rig.stop();
   }
