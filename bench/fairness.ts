@@ -14,7 +14,7 @@ export interface FairnessOptions {
 }
 
 const WEBHOOKS = 50;
-const WARM_UP_SECONDS = 15;
+const WARM_UP_SECONDS = 30;
 
 /** What 50 webhooks at a steady rate feel when some of them fail: send to arrival at the good ones. */
 export async function fairness(options: FairnessOptions): Promise<object> {

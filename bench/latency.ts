@@ -9,7 +9,7 @@ export interface LatencyOptions {
 }
 
 // At the rate itself: what was compiled for large batches is compiled anew for small ones.
-const WARM_UP_SECONDS = 15;
+const WARM_UP_SECONDS = 45;
 const QUANTILES = { p50: 0.5, p95: 0.95, p99: 0.99 };
 
 /**

@@ -109,6 +109,21 @@ export class Rig {
     return rows[0]!.n;
   }
 
+  /** Resolves when that many deliveries of a webhook were attempted or put off, to the seconds it took. */
+  async untilSeenTo({ webhookId }: Target, deliveries: number): Promise<number> {
+    const startedAt = performance.now();
+    const count = async (): Promise<number> => {
+      const { rows } = await this.database.query<{ n: number }>(
+        `SELECT count(*)::int AS n FROM deliveries WHERE webhook_id = $1 AND (attempts > 0 OR deferrals > 0)`,
+        [webhookId],
+      );
+      return rows[0]!.n;
+    };
+    const n = await untilStill(count, (n) => n >= deliveries, 1_000);
+    if (n < deliveries) throw new Error(`only ${n} of ${deliveries} deliveries were attempted or put off`);
+    return Math.round((performance.now() - startedAt) / 1000);
+  }
+
   /** Sends a load, waits for its arrivals and its history. `expected`: the events that should arrive. */
   async run(order: Omit<LoadOrder, 'gateway' | 'token' | 'repositoryIds'>, targets: Target[]): Promise<Load> {
     const { platform } = this;

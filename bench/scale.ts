@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Child } from './child.ts';
 import type { LoadOrder, Post } from './load-order.ts';
 import { Rig, type Load, type Target } from './rig.ts';
@@ -57,21 +56,24 @@ export async function scale({ events, runs, backlog, quick }: ScaleOptions): Pro
   }
 }
 
-/** p50 and p99 of the others, without and with a webhook that has a backlog. */
+/** p50 and p99 of the others: alone, while another webhook's backlog comes in, and while it stands. */
 async function besideBacklog(rig: Rig, targets: Target[], backlog: number): Promise<object> {
-  const others = { events: OTHERS_PER_SECOND * OTHERS_SECONDS, ratePerSecond: OTHERS_PER_SECOND };
   const order = {
-    events: others.events,
-    pace: { kind: 'open' as const, ratePerSecond: others.ratePerSecond },
+    events: OTHERS_PER_SECOND * OTHERS_SECONDS,
+    pace: { kind: 'open' as const, ratePerSecond: OTHERS_PER_SECOND },
   };
-  const alone = timesOf(await rig.run(order, targets));
-  console.log(`${OTHERS_PER_SECOND} events/s to ${WEBHOOKS} webhooks alone: ${text(alone)}`);
+  const loads: Load[] = [];
+  const others = async (what: string): Promise<{ p50_ms: number; p99_ms: number }> => {
+    const load = await rig.run(order, targets);
+    loads.push(load);
+    const times = timesOf(load);
+    console.log(`${OTHERS_PER_SECOND} events/s to ${WEBHOOKS} webhooks ${what}: ${text(times)}`);
+    return times;
+  };
+  const alone = await others('alone');
 
   const [busy] = await rig.targets(['slow']);
-  const { platform } = rig;
-  const producer = new Child('load-process.ts');
-  await producer.next('ready');
-  const { kafka, registry, topicPrefix, gateway, token } = platform;
+  const { kafka, registry, topicPrefix, gateway, token } = rig.platform;
   const filling: LoadOrder = {
     gateway,
     token,
@@ -79,17 +81,25 @@ async function besideBacklog(rig: Rig, targets: Target[], backlog: number): Prom
     events: backlog,
     pace: { kind: 'kafka', kafka, registry, topicPrefix },
   };
+  const producer = new Child('load-process.ts');
+  await producer.next('ready');
   const posted = producer.ask<{ posts: Post[] }>(filling, 'posts');
+  const whileItComes = await others(`while ${backlog} come in for one that takes 2 s for each`);
   await posted;
   producer.close();
-  // The router has them when what comes behind them has arrived.
-  await sleep(1_000);
-  const load = await rig.run(order, targets);
-  const beside = timesOf(load);
-  console.log(`while another webhook has a backlog of ${backlog}, and takes 2 s for each: ${text(beside)}`);
+  const seenToS = await rig.untilSeenTo(busy!, backlog);
+  console.log(`each of them attempted or put off once, ${seenToS} s later`);
+  const whileItStands = await others('while they wait');
   await rig.remove([busy!]);
-  const { lost, repeated } = lossesOf([load]);
-  return { waiting: backlog, alone, beside, lost, repeated };
+  const { lost, repeated } = lossesOf(loads);
+  return {
+    waiting: backlog,
+    alone,
+    while_it_comes: whileItComes,
+    while_it_stands: whileItStands,
+    lost,
+    repeated,
+  };
 }
 
 function timesOf({ posts, arrivals }: Load): { p50_ms: number; p99_ms: number } {

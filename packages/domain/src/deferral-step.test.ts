@@ -41,6 +41,21 @@ describe('deferralStep', () => {
     expect(deferralStep(facts, 0, () => 0)).toMatchObject({ tier: { name } });
   });
 
+  it.each([
+    [0, 3_000, '15s'],
+    [0, 70_000, '1m'],
+    [0, 12_500_000, '15m'],
+    [4, 3_000, '4m'],
+    [4, 70_000, '4m'],
+  ])(
+    'after %i deferrals at a busy webhook, behind %i ms of others: %s',
+    (deferrals, expectedWaitMs, name) => {
+      expect(deferralStep(aDeferral({ deferrals, expectedWaitMs }), 0, () => 0)).toMatchObject({
+        tier: { name },
+      });
+    },
+  );
+
   it('never comes back before the tier, nor later than a tenth of it', () => {
     fc.assert(
       fc.property(fc.nat(20), fc.double({ min: 0, max: 1, noNaN: true }), (deferrals, chance) => {

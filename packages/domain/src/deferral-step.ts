@@ -21,8 +21,9 @@ const MAX_DELAY_MS = 15 * 60_000;
 /**
  * Decides where a delivery waits that is put off without an attempt.
  *
- * At a rate limit: on the longest tier that is not longer than its expected wait. Else nobody knows, and it waits longer
- * from time to time: twice on each tier. Never on one above 15 minutes, and never beyond 23 hours after its schedule
+ * At a rate limit: on the longest tier that is not longer than its expected wait. At an open circuit nobody knows, and it waits
+ * longer from time to time: twice on each tier. At a busy webhook on the longer of the two: a large backlog that came back all
+ * together would only be put off again, at everybody's expense. Never on one above 15 minutes, and never beyond 23 hours after its schedule
  * began: then it fails, since a delivery must end.
  *
  * @param nowMs ms since 1970.
@@ -31,11 +32,24 @@ const MAX_DELAY_MS = 15 * 60_000;
 export function deferralStep(facts: DeferralFacts, nowMs: number, random: () => number): DeferralStep {
   const { reason, expectedWaitMs, deferrals, sinceMs, tiers } = facts;
   const short = tiers.filter(({ delayMs }, i) => i === 0 || delayMs <= MAX_DELAY_MS);
-  const tier =
-    reason === 'rate_limited'
-      ? (short.findLast(({ delayMs }) => delayMs <= expectedWaitMs) ?? short[0]!)
-      : short[Math.min(Math.floor(deferrals / 2), short.length - 1)]!;
+  const byWait = Math.max(
+    0,
+    short.findLastIndex(({ delayMs }) => delayMs <= expectedWaitMs),
+  );
+  const byTurns = Math.min(Math.floor(deferrals / 2), short.length - 1);
+  const tier = short[tierOf(reason, { byWait, byTurns })]!;
   const notBeforeMs = nowMs + Math.floor(tier.delayMs + random() * maxJitterMs(tier.delayMs));
   if (notBeforeMs > sinceMs + SCHEDULE_SPAN_MS) return { kind: 'failed', reason: 'put_off_too_long' };
   return { kind: 'put_off', tier, notBeforeMs };
+}
+
+function tierOf(reason: Deferral['reason'], o: { byWait: number; byTurns: number }): number {
+  switch (reason) {
+    case 'rate_limited':
+      return o.byWait;
+    case 'circuit_open':
+      return o.byTurns;
+    case 'busy':
+      return Math.max(o.byWait, o.byTurns);
+  }
 }

@@ -155,12 +155,20 @@ export class EndpointLane {
     const rate = this.rateLimit(nowMs);
     const rateWaitMs = rate?.waitMs(nowMs, place - 1) ?? 0;
     if (rate && (rateWaitMs > this.bounds.maxRateWaitMs || place > MAX_RATE_WAITING)) {
-      const before = nowMs - this.deferred.sinceMs > TOGETHER_MS ? 0 : this.deferred.count;
-      return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
+      return {
+        reason: 'rate_limited',
+        expectedWaitMs: rate.waitMs(nowMs, place - 1 + this.deferredBefore(nowMs)),
+      };
     }
     if (this.inFlight < maxConcurrency || !this.isToBlame(requestMs)) return null;
-    const busyMs = (place / maxConcurrency) * requestMs;
-    return busyMs > this.bounds.maxWaitMs ? { reason: 'busy', expectedWaitMs: busyMs } : null;
+    const waitMs = (places: number): number => (places / maxConcurrency) * requestMs;
+    if (waitMs(place) <= this.bounds.maxWaitMs) return null;
+    return { reason: 'busy', expectedWaitMs: waitMs(place + this.deferredBefore(nowMs)) };
+  }
+
+  /** Those that were put off a moment ago, and will be back before one that is put off now. */
+  private deferredBefore(nowMs: number): number {
+    return nowMs - this.deferred.sinceMs > TOGETHER_MS ? 0 : this.deferred.count;
   }
 
   /** Whether a queue is slow because of the receiver, and not of us. */
