@@ -587,6 +587,23 @@ describe('attemptDelivery', () => {
       expect(sent).toHaveLength(1);
     });
 
+    it('is passed over when it was put off meanwhile, also when the immediate retry of the first was put off', async () => {
+      const gate = aGate({ now: () => NOW_MS });
+      const enter = gate.enter.bind(gate);
+      const deferral = { reason: 'rate_limited', expectedWaitMs: 20_000 } as const;
+      gate.enter = (o) => (o.isRetry ? Promise.resolve({ kind: 'deferred', deferral }) : enter(o));
+      const fresh = { ...delivery, accepted_at_ms: NOW_MS };
+      const { attempt, sent, produced } = aStage({
+        webhook,
+        results: [answer(500), answer(200)],
+        deps: { gate },
+      });
+      await attempt(recordOf(fresh));
+      expect(decoded(produced[1])).toMatchObject([{ name: 'deferred', record: { attempt: 2 } }, {}]);
+      await attempt(recordOf({ ...fresh, deferrals: 1 }));
+      expect(sent).toHaveLength(1);
+    });
+
     it('is attempted when the first was not written down', async () => {
       let fault: Error | undefined = new KafkaFault('not produced');
       const sendAll = async () => {
@@ -598,6 +615,14 @@ describe('attemptDelivery', () => {
       await attempt(recordOf(delivery));
       expect(sent).toHaveLength(2);
     });
+  });
+
+  it('stays the replay of a dead letter that it is through all of its attempts', async () => {
+    const replay = replayHeaders({}, { letterId: 'a-letter', number: 1 });
+    const { attempt, produced } = aStage({ webhook, results: [answer(503), answer(503)] });
+    await attempt({ ...recordOf({ ...delivery, accepted_at_ms: NOW_MS }), headers: replay });
+    expect(decoded(produced.at(-1))).toMatchObject([{ name: 'attempted' }, { name: 'delivery' }]);
+    expect(produced.at(-1)![1]!.headers).toMatchObject(replay);
   });
 
   describe('when the circuit of its webhook is open', () => {

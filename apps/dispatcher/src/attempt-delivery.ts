@@ -159,7 +159,9 @@ async function attempt(
     if (isReplaced(delivery, deps)) return drop(delivery, deps);
     const webhook = webhooks.find(delivery.webhook_id);
     if (!webhook?.active || wasOffMeanwhile(delivery, webhook)) return cancel(delivery, webhook, deps);
-    if (entry.kind === 'deferred') return defer(delivery, entry.deferral, record, deps);
+    // The record of an immediate retry is one whose attempt was made, whatever becomes of the retry.
+    if (entry.kind === 'deferred')
+      return { ...defer(delivery, entry.deferral, record, deps), ...(isRetry && { isPutOff: false }) };
 
     const { timeoutMs, userAgent, now } = deps;
     const startedAtMs = now();

@@ -92,7 +92,7 @@ export function defer(
         topic: topics.retry(tier.name),
         key: webhook_id,
         value: codec.encode('delivery', next),
-        // What is put off stays the replay that it is.
+        // It stays the replay that it is.
         headers: { ...replayHeaderOf(record), [NOT_BEFORE_HEADER]: String(notBeforeMs) },
       },
     ],
@@ -184,7 +184,7 @@ export function conclude(
         topic: topics.retry(tier.name),
         key: webhook_id,
         value: codec.encode('delivery', next),
-        headers: { [NOT_BEFORE_HEADER]: String(notBeforeMs) },
+        headers: { ...replayHeaderOf(record), [NOT_BEFORE_HEADER]: String(notBeforeMs) },
       });
       return { records, again: null };
     }

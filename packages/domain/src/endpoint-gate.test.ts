@@ -138,6 +138,52 @@ describe('deferrals', () => {
     expect(deferred.get('again50')).toEqual({ reason: 'busy', expectedWaitMs: (35 / 16) * 1000 });
   });
 
+  it('has those that are put off in one go wait in the order in which they stood', () => {
+    const { askMany, ask, pass, deferred } = bound(aGate());
+    askMany(16 + 64, 'slow');
+    pass(4_000);
+    // 16 at a time, four seconds each, the 9th to the 64th of those who wait.
+    expect(deferred.size).toBe(56);
+    expect(deferred.get('slow24')!.expectedWaitMs).toBe(9 * 250);
+    expect(deferred.get('slow79')!.expectedWaitMs).toBe(64 * 250);
+    ask('next', 'slow');
+    expect(deferred.get('next')!.expectedWaitMs).toBe((9 + 56) * 250);
+  });
+
+  it('forgets those that were put off as their turns pass, and when nobody waits any more', () => {
+    const { askMany, ask, pass, end, deferred, gate } = bound(aGate());
+    askMany(16, 'a');
+    pass(4_000);
+    for (let i = 0; i < 16; i++) end(`a${i}`);
+    for (let i = 0; i < 16 + 8 + 56; i++) ask(`b${i}`, 'a');
+    expect(deferred.size).toBe(56);
+    ask('now', 'a');
+    pass(1_000);
+    ask('later', 'a');
+    // 57 and 58 stood before them, less the turns of a second.
+    expect(deferred.get('now')!.expectedWaitMs).toBe((9 + 56) * 250);
+    expect(deferred.get('later')!.expectedWaitMs).toBe((9 + 57 - 4) * 250);
+    for (let i = 0; i < 24; i++) end(`b${i}`);
+    expect(gate.inFlight).toBe(0);
+    for (let i = 0; i < 16; i++) ask(`c${i}`, 'a');
+    pass(8_000);
+    for (let i = 0; i < 6; i++) ask(`d${i}`, 'a');
+    const [first, second] = ['d4', 'd5'].map((name) => deferred.get(name)!.expectedWaitMs);
+    // The 5th place, with nobody before it but those who wait.
+    expect(first! / (second! - first!)).toBeCloseTo(5);
+  });
+
+  it('does not take a hiccup for how the receiver is', () => {
+    const { askMany, ask, pass, end, deferred } = bound(aGate());
+    askMany(16, 'a');
+    for (let i = 0; i < 16 + 8 + 56; i++) ask(`b${i}`, 'a');
+    pass(16);
+    for (let i = 0; i < 16; i++) end(`a${i}`);
+    pass(4_000);
+    expect(deferred.size).toBe(56);
+    expect(deferred.get('b79')).toEqual({ reason: 'busy', expectedWaitMs: 64 });
+  });
+
   it('notices that a webhook has begun to hang, before its first request has ended', () => {
     const { askMany, pass, deferred, gate } = bound(aGate());
     askMany(48, 'a');

@@ -55,8 +55,6 @@ const SLOW_MS = 500;
 const NEWEST = 0.2;
 // Most that wait for a rate limit, whatever the rate: a bound on what they hold in memory.
 const MAX_RATE_WAITING = 256;
-// Deferrals within so long come back together, so who comes now comes after them.
-const TOGETHER_MS = 15_000;
 
 /** One webhook at the gate: who waits, what is in flight, and what is known of its receiver. */
 export class EndpointLane {
@@ -69,7 +67,8 @@ export class EndpointLane {
   private meanMs: number | null = null;
   /** Sum of the times at which the requests in flight have begun. */
   private startedSumMs = 0;
-  private deferred = { count: 0, sinceMs: 0 };
+  /** Those that were put off because of others, and have not had their turn yet, as of then. */
+  private putOff = { count: 0, atMs: 0 };
 
   constructor(
     readonly webhookId: string,
@@ -104,6 +103,8 @@ export class EndpointLane {
 
   begin(nowMs: number): LanePass {
     this.usedAtMs = nowMs;
+    // Whoever comes now is let in: nobody is before it.
+    if (this.waiting.size === 0) this.putOff.count = 0;
     this.inFlight += 1;
     this.startedSumMs += nowMs;
     this.rateLimit(nowMs)?.take(nowMs);
@@ -129,18 +130,20 @@ export class EndpointLane {
 
   /** Who waits and would wait too long, the last first. */
   *tooLong(nowMs: number): Generator<{ waiter: GateWaiter; deferral: Deferral }> {
-    if (this.deferralOf(this.waiting.size, nowMs) === null) return;
+    const before = this.putOffBefore(nowMs);
+    if (this.deferralOf(this.waiting.size, before, nowMs) === null) return;
+    let count = before;
     for (const waiter of this.waiting.fromTheEnd()) {
-      const deferral = this.deferralOf(this.waiting.size, nowMs);
+      // Those that are put off in one go stood behind it, not before.
+      const deferral = this.deferralOf(this.waiting.size, before, nowMs);
       if (!deferral) return;
-      if (nowMs - this.deferred.sinceMs > TOGETHER_MS) this.deferred = { count: 0, sinceMs: nowMs };
-      this.deferred.count += 1;
+      if (deferral.reason !== 'circuit_open') this.putOff = { count: (count += 1), atMs: nowMs };
       yield { waiter, deferral };
     }
   }
 
-  /** Whether the one at a place of the queue, from 1, should be put off. */
-  private deferralOf(place: number, nowMs: number): Deferral | null {
+  /** Whether the one at a place of the queue, from 1, should be put off; so many that were put off will go before it. */
+  private deferralOf(place: number, before: number, nowMs: number): Deferral | null {
     const { maxConcurrency } = this.limits();
     const state = this.circuit.state(nowMs);
     if (state === 'open') {
@@ -155,20 +158,29 @@ export class EndpointLane {
     const rate = this.rateLimit(nowMs);
     const rateWaitMs = rate?.waitMs(nowMs, place - 1) ?? 0;
     if (rate && (rateWaitMs > this.bounds.maxRateWaitMs || place > MAX_RATE_WAITING)) {
-      return {
-        reason: 'rate_limited',
-        expectedWaitMs: rate.waitMs(nowMs, place - 1 + this.deferredBefore(nowMs)),
-      };
+      return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
     }
     if (this.inFlight < maxConcurrency || !this.isToBlame(requestMs)) return null;
-    const waitMs = (places: number): number => (places / maxConcurrency) * requestMs;
-    if (waitMs(place) <= this.bounds.maxWaitMs) return null;
-    return { reason: 'busy', expectedWaitMs: waitMs(place + this.deferredBefore(nowMs)) };
+    if ((place / maxConcurrency) * requestMs <= this.bounds.maxWaitMs) return null;
+    return { reason: 'busy', expectedWaitMs: (place + before) * this.turnMs(nowMs) };
   }
 
-  /** Those that were put off a moment ago, and will be back before one that is put off now. */
-  private deferredBefore(nowMs: number): number {
-    return nowMs - this.deferred.sinceMs > TOGETHER_MS ? 0 : this.deferred.count;
+  /** How many of those that were put off will have their turn before one that is put off now. */
+  private putOffBefore(nowMs: number): number {
+    const { count, atMs } = this.putOff;
+    const turns = Math.max(0, nowMs - atMs) / this.turnMs(nowMs);
+    return Math.max(0, count - turns);
+  }
+
+  /** From one turn at a busy webhook to the next, in the long run, more than 0 ms: a request that hangs now says nothing of those to come. */
+  private turnMs(nowMs: number): number {
+    const { maxConcurrency, ratePerSecond } = this.limits();
+    const requestMs = this.meanMs ?? this.requestMs(nowMs);
+    return Math.max(
+      requestMs / maxConcurrency,
+      ratePerSecond === null ? 0 : 1000 / ratePerSecond,
+      Number.EPSILON,
+    );
   }
 
   /** Whether a queue is slow because of the receiver, and not of us. */

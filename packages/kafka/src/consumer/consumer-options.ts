@@ -22,8 +22,9 @@ export interface ConsumerOptions {
    */
   minFetchBytes?: number;
   /**
-   * Longest pause between two fetches, in ms. After one that brought n records the next begins n - 1 ms later: a fetch, and all that
-   * follows from it, costs the broker and us about as much as handling 20 records. Default 50. More where nobody waits for a record.
+   * Longest pause between two fetches, in ms. After one that brought n records, and all there were, the next begins n - 1 ms later: a
+   * fetch, and all that follows from it, costs the broker and us about as much as handling 20 to 50 records. Default 50. More where
+   * nobody waits for a record.
    */
   maxPauseMs?: number;
   /** How long `stop()` lets held records finish. Default 10,000 ms. */

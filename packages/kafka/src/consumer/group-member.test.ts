@@ -37,6 +37,47 @@ function membersOfAGroupThatMoved(): { kafka: KafkaConnection; joins: () => numb
 const user: GroupMemberUser = { onJoined() {}, onRebalancing() {}, onOut() {}, onBatch: () => 0, onGap() {} };
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
+type Handler = (payload: object) => Promise<void>;
+
+/** A kafkajs consumer whose fetches the test makes. */
+function aMemberThatIsHanded(user: GroupMemberUser) {
+  let handler: Handler | undefined;
+  const consumer = (): object => ({
+    events: {},
+    on() {},
+    connect: () => Promise.resolve(),
+    subscribe: () => Promise.resolve(),
+    run: ({ eachBatch }: { eachBatch: Handler }) => Promise.resolve(void (handler = eachBatch)),
+    disconnect: () => Promise.resolve(),
+  });
+  const member = new GroupMember({
+    ...{ kafka: { newClient: () => ({ consumer }) } as unknown as KafkaConnection, log, user },
+    now: Date.now,
+    groupId: () => 'g',
+    topics: ['t'],
+    minFetchBytes: 1,
+    maxFetchWaitMs: 200,
+    maxPauseMs: 50,
+    faults: new Faults(Date.now),
+  });
+  /** Hands over 30 records, of a partition that has so many; returns whether the next fetch may be made. */
+  const hand = (records: number): (() => boolean) => {
+    let isOver = false;
+    const batch = {
+      topic: 't',
+      partition: 0,
+      fetchedOffset: '0',
+      lastOffset: () => '29',
+      highWatermark: String(records),
+      messages: [],
+    };
+    const payload = { isStale: () => false, isRunning: () => true, resolveOffset() {}, batch };
+    void handler!(payload).then(() => (isOver = true));
+    return () => isOver;
+  };
+  return { member, hand };
+}
+
 describe('a member of a group', () => {
   beforeEach(() => {
     jest.useFakeTimers();
@@ -69,6 +110,25 @@ describe('a member of a group', () => {
     await commit();
     await jest.advanceTimersByTimeAsync(30_000);
     expect(joins()).toBe(2);
+    await member.stop();
+  });
+
+  it('pauses as long as records came before it fetches again, and not at all when more wait', async () => {
+    const { member, hand } = aMemberThatIsHanded({ ...user, onBatch: () => 30 });
+    member.start();
+    await jest.advanceTimersByTimeAsync(1);
+    const all = hand(30);
+    await jest.advanceTimersByTimeAsync(28);
+    expect(all()).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
+    expect(all()).toBe(true);
+    const some = hand(31);
+    await jest.advanceTimersByTimeAsync(0);
+    expect(some()).toBe(true);
+    const allAgain = hand(30);
+    await jest.advanceTimersByTimeAsync(28);
+    expect(allAgain()).toBe(false);
+    await jest.advanceTimersByTimeAsync(1);
     await member.stop();
   });
 });

@@ -42,7 +42,10 @@ export interface GroupMemberOptions {
   groupId: (attempt: number) => string;
   topics: string[];
   minFetchBytes: number;
-  /** How long a fetch waits for them. A resumed partition is fetched after at most this long: kafkajs finishes the fetch it is in first. */
+  /**
+   * How long a fetch waits for them. A resumed partition is fetched after at most this long and `maxPauseMs`: kafkajs finishes the
+   * fetch it is in first.
+   */
   maxFetchWaitMs: number;
   /** The longest pause between two fetches. */
   maxPauseMs: number;
@@ -84,6 +87,7 @@ export class GroupMember {
   private lastSignMs = 0;
   private commits = 0;
   private takenSincePause = 0;
+  private isMoreWaiting = false;
   private pausing: Promise<void> | null = null;
   private commitsFailSinceMs: number | null = null;
   private readonly stopping = new AbortController();
@@ -279,6 +283,7 @@ export class GroupMember {
     // Stale: we seeked after the fetch was sent.
     if (payload.isStale() || !payload.isRunning()) return;
     const { batch } = payload;
+    this.isMoreWaiting ||= BigInt(batch.lastOffset()) + 1n < BigInt(batch.highWatermark);
     this.takenSincePause += this.options.user.onBatch({
       topic: batch.topic,
       partition: batch.partition,
@@ -291,13 +296,15 @@ export class GroupMember {
 
   /**
    * What the next fetch waits for: as many milliseconds as records came, at most `maxPauseMs`. So a lone record has its successor
-   * fetched at once, and above about 1,000 a second they come in ever larger batches.
+   * fetched at once, and above about 1,000 a second they come in ever larger batches. No pause when a partition has more than an
+   * answer holds: it would bound how fast one partition is read.
    */
   private async pauseBetweenFetches(): Promise<void> {
     // kafkajs hands over all batches of an answer in one turn.
     await Promise.resolve();
-    const pauseMs = Math.min(this.takenSincePause - 1, this.options.maxPauseMs);
+    const pauseMs = this.isMoreWaiting ? 0 : Math.min(this.takenSincePause - 1, this.options.maxPauseMs);
     this.takenSincePause = 0;
+    this.isMoreWaiting = false;
     if (pauseMs > 0) await sleep(pauseMs, this.stopping.signal);
     this.pausing = null;
   }

@@ -12,8 +12,8 @@ export async function lockPartitions(tx: EntityManager): Promise<void> {
 /**
  * Makes the partition of the UTC days from one to before another (`2026-11-25`); readers and writers go on.
  *
- * One with `isInsertOnly` is not vacuumed for its inserts: that would write every page once more, and prepare it for a time after the
- * partition has been dropped. Rows that are deleted or updated all the same are still cleared away.
+ * One with `isInsertOnly` is not vacuumed for its inserts: that would write every page once more to freeze rows, which are dropped long before
+ * they need it. Rows that are deleted or updated all the same are still cleared away.
  */
 export async function createPartition(
   tx: EntityManager,
