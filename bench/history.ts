@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import { instanceDir, onStopRequest, startApps, startServices, stopServices } from '@dits/local';
+import { onStopRequest, startApps } from '@dits/local';
 import pg from 'pg';
+import { benchFolder, removeServices, startEmptyServices } from './instance.ts';
 import { quantile } from './statistics.ts';
 
 export interface HistoryOptions {
@@ -9,7 +10,6 @@ export interface HistoryOptions {
   requests: number;
 }
 
-const INSTANCE = 'bench';
 const REPOSITORY_ID = 4712;
 const DAYS = 20;
 const PAGE = 50;
@@ -24,7 +24,7 @@ export async function history({ deliveries, requests }: HistoryOptions): Promise
   onStopRequest(() => stopped.abort());
   const { signal } = stopped;
   try {
-    const services = await startServices({ instance: INSTANCE, onProgress, signal });
+    const services = await startEmptyServices(signal);
     const name = `bench_${randomBytes(4).toString('hex')}`;
     const databaseUrl = Object.assign(new URL(services.database), { pathname: `/${name}` }).href;
     await query(services.database, `CREATE DATABASE ${name}`);
@@ -32,7 +32,7 @@ export async function history({ deliveries, requests }: HistoryOptions): Promise
       const running = await startApps({
         services,
         databaseUrl,
-        folder: join(instanceDir(INSTANCE), 'apps'),
+        folder: join(benchFolder, 'apps'),
         prefix: `b${randomBytes(3).toString('hex')}.`,
         // The recorder makes the partitions.
         apps: ['api', 'recorder'],
@@ -49,7 +49,7 @@ export async function history({ deliveries, requests }: HistoryOptions): Promise
       await query(services.database, `DROP DATABASE ${name} WITH (FORCE)`);
     }
   } finally {
-    await stopServices({ instance: INSTANCE, onProgress });
+    await removeServices();
   }
 }
 

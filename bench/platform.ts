@@ -1,16 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
-import {
-  instanceDir,
-  onStopRequest,
-  startApps,
-  startServices,
-  stopServices,
-  type AppName,
-  type RunningApp,
-} from '@dits/local';
-
-const INSTANCE = 'bench';
+import { onStopRequest, startApps, type AppName, type RunningApp } from '@dits/local';
+import { benchFolder, removeServices, startEmptyServices } from './instance.ts';
 
 export interface PlatformOptions {
   /** Added to the environment of an app, or of all. */
@@ -37,24 +28,24 @@ export interface Platform {
   stop(): Promise<void>;
 }
 
-/** Starts the services of the `bench` instance and all apps, under a topic prefix of this run's own. */
+/** Starts services with nothing in them and all apps. */
 export async function startPlatform({ env = {}, profileDir }: PlatformOptions = {}): Promise<Platform> {
   const onProgress = (line: string): void => console.error(line);
   const stopped = new AbortController();
   const { signal } = stopped;
   onStopRequest(() => stopped.abort());
-  let stopAll = (): Promise<void> => stopServices({ instance: INSTANCE, onProgress });
+  let stopAll = removeServices;
   // From outside the measurement: by a signal, or because something has died.
   const endWith = (code: number): void => void stopAll().finally(() => process.exit(code));
   try {
-    const services = await startServices({ instance: INSTANCE, onProgress, signal });
+    const services = await startEmptyServices(signal);
     const topicPrefix = `b${randomBytes(3).toString('hex')}.`;
     const profile: Record<string, string> =
       profileDir === undefined ? {} : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir=${profileDir}` };
     const all = { DITS_LOG_LEVEL: 'warn', ...profile, ...env.all };
     const apps = await startApps({
       services,
-      folder: join(instanceDir(INSTANCE), 'apps'),
+      folder: join(benchFolder, 'apps'),
       prefix: topicPrefix,
       env: { ...env, all },
       onProgress,
@@ -64,11 +55,10 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
       },
       signal,
     });
-    const stopServicesOnly = stopAll;
     const dispatchers: RunningApp[] = [];
     stopAll = async () => {
       await Promise.all([apps.stop(), ...dispatchers.map((one) => one.stop())]);
-      await stopServicesOnly();
+      await removeServices();
     };
     signal.addEventListener('abort', () => endWith(130));
     const servicePids = Object.fromEntries(
@@ -109,7 +99,7 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
       async addDispatcher() {
         const { apps: more } = await startApps({
           services,
-          folder: join(instanceDir(INSTANCE), `apps-${dispatchers.length + 2}`),
+          folder: join(benchFolder, `apps-${dispatchers.length + 2}`),
           prefix: topicPrefix,
           apps: ['dispatcher'],
           env: { ...env, all: { ...all, DITS_SECRET_KEYS: apps.secrets.secretKeys } },

@@ -4,7 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { NOT_BEFORE_HEADER, topicNames } from '@dits/contracts';
 import { DEFAULT_RETRY_TIERS, parseTiers } from '@dits/domain';
 import { BatchingProducer, createKafka } from '@dits/kafka';
-import { instanceDir, onStopRequest, startApps, startServices, stopServices } from '@dits/local';
+import { onStopRequest, startApps } from '@dits/local';
+import { benchFolder, removeServices, startEmptyServices } from './instance.ts';
 import { cpuBetween, processUsages } from './process-usage.ts';
 
 export interface RetryOptions {
@@ -12,7 +13,6 @@ export interface RetryOptions {
   seconds: number;
 }
 
-const INSTANCE = 'bench';
 const BODY_BYTES = 1_500;
 const PRODUCE_AT_ONCE = 5_000;
 // Within the span of a schedule, so that the retrier believes it.
@@ -29,11 +29,11 @@ export async function retry({ records, seconds }: RetryOptions): Promise<object>
   onStopRequest(() => stopped.abort());
   const { signal } = stopped;
   try {
-    const services = await startServices({ instance: INSTANCE, onProgress, signal });
+    const services = await startEmptyServices(signal);
     const prefix = `b${randomBytes(3).toString('hex')}.`;
     const running = await startApps({
       services,
-      folder: join(instanceDir(INSTANCE), 'apps'),
+      folder: join(benchFolder, 'apps'),
       prefix,
       apps: ['retrier'],
       env: { all: { DITS_LOG_LEVEL: 'warn' } },
@@ -75,7 +75,7 @@ export async function retry({ records, seconds }: RetryOptions): Promise<object>
       await running.stop();
     }
   } finally {
-    await stopServices({ instance: INSTANCE, onProgress });
+    await removeServices();
   }
 }
 

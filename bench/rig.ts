@@ -100,11 +100,12 @@ export class Rig {
     return Number(rows[0]!.bytes);
   }
 
-  /** How many of these webhooks' deliveries the history calls Delivered. */
-  async countDelivered(targets: Target[]): Promise<number> {
+  /** How many of these webhooks' deliveries, of events accepted since then, the history calls Delivered. */
+  async countDelivered(targets: Target[], since = new Date(0)): Promise<number> {
     const { rows } = await this.database.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM deliveries WHERE webhook_id = ANY($1) AND status = 'delivered'`,
-      [targets.map(({ webhookId }) => webhookId)],
+      `SELECT count(*)::int AS n FROM deliveries
+       WHERE webhook_id = ANY($1) AND status = 'delivered' AND accepted_at >= $2`,
+      [targets.map(({ webhookId }) => webhookId), since],
     );
     return rows[0]!.n;
   }
@@ -127,6 +128,7 @@ export class Rig {
   /** Sends a load, waits for its arrivals and its history. `expected`: the events that should arrive. */
   async run(order: Omit<LoadOrder, 'gateway' | 'token' | 'repositoryIds'>, targets: Target[]): Promise<Load> {
     const { platform } = this;
+    const startedAt = new Date();
     const before = processUsages(platform.pids());
     const full = this.orderOf(order, targets);
     const share = targets.filter(({ behaviour }) => arrives(behaviour)).length / targets.length;
@@ -134,7 +136,7 @@ export class Rig {
     await this.untilArrived(Math.floor(order.events * share), sending);
     const lastArrivalAtMs = Date.now();
     const { posts } = await sending;
-    await this.untilRecorded(targets, Math.floor(order.events * share));
+    await this.untilRecorded(targets, startedAt, Math.floor(order.events * share));
     const historyLagMs = Date.now() - lastArrivalAtMs;
     const usage = processUsages(platform.pids());
     const { arrivals } = await this.receiver.ask<{ arrivals: Arrival[] }>({ kind: 'take' }, 'arrivals');
@@ -162,18 +164,14 @@ export class Rig {
     await untilStill(count, (n) => sent && n >= expected);
   }
 
-  /** The deliveries of these webhooks that the history calls Delivered, against how many there were before. */
-  private async untilRecorded(targets: Target[], expected: number): Promise<void> {
-    const ids = targets.map(({ webhookId }) => webhookId);
-    const already = this.recorded;
-    const count = async (): Promise<number> =>
-      (await this.countDelivered(targets)) - (already.get(ids[0]!) ?? 0);
-    const n = await untilStill(count, (n) => n >= expected, 250);
-    already.set(ids[0]!, (already.get(ids[0]!) ?? 0) + n);
+  private async untilRecorded(targets: Target[], since: Date, expected: number): Promise<void> {
+    const n = await untilStill(
+      () => this.countDelivered(targets, since),
+      (n) => n >= expected,
+      250,
+    );
     if (n < expected) console.error(`only ${n} of ${expected} deliveries are in the history`);
   }
-
-  private readonly recorded = new Map<string, number>();
 }
 
 function arrives(behaviour: Behaviour): boolean {

@@ -83,9 +83,10 @@ async function besideBacklog(rig: Rig, targets: Target[], backlog: number): Prom
   };
   const producer = new Child('load-process.ts');
   await producer.next('ready');
-  const posted = producer.ask<{ posts: Post[] }>(filling, 'posts');
-  const whileItComes = await others(`while ${backlog} come in for one that takes 2 s for each`);
-  await posted;
+  const [whileItComes] = await Promise.all([
+    others(`while ${backlog} come in for one that takes 2 s for each`),
+    producer.ask<{ posts: Post[] }>(filling, 'posts'),
+  ]);
   producer.close();
   const seenToS = await rig.untilSeenTo(busy!, backlog);
   console.log(`each of them attempted or put off once, ${seenToS} s later`);
