@@ -1,17 +1,17 @@
+import { Fifo } from '../fifo.js';
 import type { AssignedPartition } from './assigned-partition.js';
 import type { HeldRecord } from './intake.js';
 
 /** Records waiting to be handled, oldest first. */
 export class HeldQueue {
-  private waiting: HeldRecord[] = [];
-  private head = 0;
+  private waiting = new Fifo<HeldRecord>();
 
   get length(): number {
-    return this.waiting.length - this.head;
+    return this.waiting.length;
   }
 
   get first(): HeldRecord | undefined {
-    return this.waiting[this.head];
+    return this.waiting.first;
   }
 
   push(held: HeldRecord[]): void {
@@ -20,23 +20,15 @@ export class HeldQueue {
 
   /** Takes up to `most` from the front, while `wanted` says so. */
   take(most: number, wanted: (held: HeldRecord) => boolean = () => true): HeldRecord[] {
-    let end = this.head;
-    const last = Math.min(this.waiting.length, this.head + most);
-    while (end < last && wanted(this.waiting[end]!)) end++;
-    const taken = this.waiting.slice(this.head, end);
-    this.head = end;
-    if (this.head > 1024 && this.head * 2 > this.waiting.length) {
-      this.waiting = this.waiting.slice(this.head);
-      this.head = 0;
-    }
+    const taken: HeldRecord[] = [];
+    while (taken.length < most && this.first && wanted(this.first)) taken.push(this.waiting.shift()!);
     return taken;
   }
 
   /** Takes out everything of a partition. */
   remove(partition: AssignedPartition): HeldRecord[] {
-    const rest = this.waiting.slice(this.head);
-    this.head = 0;
-    this.waiting = rest.filter((held) => held.partition !== partition);
-    return rest.filter((held) => held.partition === partition);
+    const all = this.take(Infinity);
+    this.push(all.filter((held) => held.partition !== partition));
+    return all.filter((held) => held.partition === partition);
   }
 }

@@ -1,3 +1,5 @@
+import { Fifo } from '../fifo.js';
+
 /** A record that was taken; hand it back to {@link OffsetTracker.complete}. */
 export interface TakenOffset {
   readonly offset: bigint;
@@ -25,9 +27,8 @@ export interface TakenOffset {
  */
 export class OffsetTracker {
   private nextOffset: bigint;
-  // Taken and not passed, in order; those before `head` are passed.
-  private taken: TakenOffset[] = [];
-  private head = 0;
+  // And not passed, in order.
+  private readonly taken = new Fifo<TakenOffset>();
 
   /** @param start offset of the first record to be taken */
   constructor(start: bigint) {
@@ -41,12 +42,12 @@ export class OffsetTracker {
 
   /** Offset a new member may start from: everything below it is completed. */
   get committable(): bigint {
-    return this.taken[this.head]?.offset ?? this.nextOffset;
+    return this.taken.first?.offset ?? this.nextOffset;
   }
 
   /** Time of the first record that is not completed, ms since 1970; null when all that were taken are. */
   get unfinishedSinceMs(): number | null {
-    return this.taken[this.head]?.timestampMs ?? null;
+    return this.taken.first?.timestampMs ?? null;
   }
 
   /** A record was taken. Throws an `Error` when its offset is below `position`. */
@@ -67,10 +68,6 @@ export class OffsetTracker {
   /** A taken record is done with. A second call changes nothing. */
   complete(taken: TakenOffset): void {
     taken.completed = true;
-    while (this.taken[this.head]?.completed) this.head++;
-    if (this.head > 1024 && this.head * 2 > this.taken.length) {
-      this.taken = this.taken.slice(this.head);
-      this.head = 0;
-    }
+    while (this.taken.first?.completed) this.taken.shift();
   }
 }

@@ -1,3 +1,4 @@
+import { Fifo } from '../fifo.js';
 import type { OutgoingRecord } from '../records.js';
 
 /** A record waiting to be sent. */
@@ -21,14 +22,13 @@ export function outgoingBytes({ key, value, headers }: OutgoingRecord): number {
 
 /** Records in the order they came, within a cap of bytes. */
 export class SendQueue {
-  private waiting: QueuedRecord[] = [];
-  private head = 0;
+  private readonly waiting = new Fifo<QueuedRecord>();
   private bytes = 0;
 
   constructor(private readonly maxBytes: number) {}
 
   get length(): number {
-    return this.waiting.length - this.head;
+    return this.waiting.length;
   }
 
   /** Adds all or, when the cap would be passed, none. An empty queue takes anything. */
@@ -44,18 +44,13 @@ export class SendQueue {
   take(limits: { records: number; bytes: number }): QueuedRecord[] {
     const batch: QueuedRecord[] = [];
     let bytes = 0;
-    while (batch.length < limits.records && this.head < this.waiting.length) {
-      const next = this.waiting[this.head]!;
+    for (let next = this.waiting.first; next && batch.length < limits.records; next = this.waiting.first) {
       if (batch.length > 0 && bytes + next.bytes > limits.bytes) break;
       bytes += next.bytes;
       batch.push(next);
-      this.head++;
+      this.waiting.shift();
     }
     this.bytes -= bytes;
-    if (this.head === this.waiting.length || this.head > 4096) {
-      this.waiting = this.waiting.slice(this.head);
-      this.head = 0;
-    }
     return batch;
   }
 }
