@@ -35,13 +35,14 @@ export function buildBody(
     return Buffer.from(fitted(fields, maxBytes));
   }
   const commits: unknown[] = record.commits;
-  const newest = newestCommits(commits, maxBytes - bytesOf(stringify(fields)));
-  if (newest.length === commits.length) return Buffer.from(stringify(fields, newest));
+  const [head, tail] = aroundCommits(fields);
+  const newest = newestCommits(commits, maxBytes - bytesOf(head) - bytesOf(tail));
+  if (newest.length === commits.length) return Buffer.from(head + newest.join(',') + tail);
 
   fields.set('commits_truncated', true);
   fields.set('total_commits', Math.max(Number(record.total_commits ?? 0), commits.length));
-  const rest = fitted(fields, maxBytes);
-  return Buffer.from(stringify(fields, newestOf(newest, maxBytes - bytesOf(rest))));
+  const kept = newestOf(newest, maxBytes - bytesOf(fitted(fields, maxBytes)));
+  return Buffer.from(aroundCommits(fields).join(kept.join(',')));
 }
 
 function inOrder(event: string, record: AnyEvent): Fields {
@@ -57,15 +58,18 @@ function inOrder(event: string, record: AnyEvent): Fields {
   return fields;
 }
 
-/** The JSON of the fields; `commits` are JSON texts that take the place of its empty list. */
-function stringify(fields: Fields, commits: string[] = []): string {
-  const members: string[] = [];
-  for (const [name, value] of fields) {
-    if (value === undefined) continue;
-    const json = name === 'commits' && commits.length > 0 ? `[${commits.join(',')}]` : JSON.stringify(value);
-    members.push(`${JSON.stringify(name)}:${json}`);
-  }
-  return `{${members.join(',')}}`;
+// Names of Avro are none that an object would put first.
+function stringify(fields: Iterable<[name: string, value: unknown]>): string {
+  return JSON.stringify(Object.fromEntries(fields));
+}
+
+/** The JSON of the fields, up to the first commit and after the last; their list is empty. */
+function aroundCommits(fields: Fields): [head: string, tail: string] {
+  const all = [...fields];
+  const next = all.findIndex(([name]) => name === 'commits') + 1;
+  const head = stringify(all.slice(0, next)).slice(0, -']}'.length);
+  const tail = stringify(all.slice(next)).slice('{'.length);
+  return [head, tail === '}' ? `]${tail}` : `],${tail}`];
 }
 
 /** JSON of the newest commits that take `maxBytes` at most, oldest first. Looks at no more than it returns, plus one. */
