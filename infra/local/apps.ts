@@ -19,12 +19,10 @@ import {
 
 const run = promisify(execFile);
 
-/**
- * As infra/docker/Dockerfile has them. V8 would take up to 64 MiB for each half of the young generation: 100 MB more in every app. Only the
- * recorder is faster for it, whose batches outlive a smaller one.
- */
+/** As infra/docker/Dockerfile has them; why: docs/adr/0026-v8s-heap.md. */
 function nodeOptionsOf(app: AppName): string[] {
-  return ['--enable-source-maps', ...(app === 'recorder' ? [] : ['--max-semi-space-size=16'])];
+  const youngGeneration = app === 'recorder' ? [] : ['--max-semi-space-size=16'];
+  return ['--enable-source-maps', '--heap-growing-percent=100', ...youngGeneration];
 }
 
 export interface StartAppsOptions {
@@ -192,7 +190,6 @@ class AppSlot implements RunningApp {
       command: process.execPath,
       args: [
         ...nodeOptionsOf(this.name),
-
         join(options.root ?? repositoryRoot, `apps/${this.name}/dist/main.js`),
       ],
       env: appEnvironment(this.name, this.#context),
