@@ -1,4 +1,4 @@
-import { instanceDir, resetInstance, startServices, type Services } from '@dits/local';
+import { instanceDir, resetInstance, startServices, stopServices, type Services } from '@dits/local';
 
 const INSTANCE = 'bench';
 const onProgress = (line: string): void => console.error(line);
@@ -13,6 +13,11 @@ export const benchFolder = instanceDir(INSTANCE);
 export async function startEmptyServices(signal: AbortSignal): Promise<Services> {
   await removeServices();
   return startServices({ instance: INSTANCE, onProgress, signal });
+}
+
+/** Stops the services and leaves their data and all logs, for whoever wants to know why a benchmark failed; the next one removes them. */
+export function keepServices(): Promise<void> {
+  return stopServices({ instance: INSTANCE, onProgress });
 }
 
 /** Stops what runs in the instance, and removes its data and its logs. */

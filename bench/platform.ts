@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { onStopRequest, startApps, type AppName, type RunningApp } from '@dits/local';
-import { benchFolder, removeServices, startEmptyServices } from './instance.ts';
+import { benchFolder, keepServices, removeServices, startEmptyServices } from './instance.ts';
 
 export interface PlatformOptions {
   /** Added to the environment of an app, or of all. */
@@ -25,6 +25,7 @@ export interface Platform {
   deleteWebhook(o: { repositoryId: number; webhookId: string }): Promise<void>;
   /** One more, beside the first. It is stopped with the others. */
   addDispatcher(): Promise<void>;
+  /** Stops everything and removes what it held. */
   stop(): Promise<void>;
 }
 
@@ -34,7 +35,7 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
   const stopped = new AbortController();
   const { signal } = stopped;
   onStopRequest(() => stopped.abort());
-  let stopAll = removeServices;
+  let stopAll = keepServices;
   // From outside the measurement: by a signal, or because something has died.
   const endWith = (code: number): void => void stopAll().finally(() => process.exit(code));
   try {
@@ -58,7 +59,7 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
     const dispatchers: RunningApp[] = [];
     stopAll = async () => {
       await Promise.all([apps.stop(), ...dispatchers.map((one) => one.stop())]);
-      await removeServices();
+      await keepServices();
     };
     signal.addEventListener('abort', () => endWith(130));
     const servicePids = Object.fromEntries(
@@ -108,7 +109,10 @@ export async function startPlatform({ env = {}, profileDir }: PlatformOptions = 
         });
         dispatchers.push(more.dispatcher);
       },
-      stop: () => stopAll(),
+      async stop() {
+        await stopAll();
+        await removeServices();
+      },
     };
   } catch (error) {
     await stopAll();

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { NOT_BEFORE_HEADER, topicNames } from '@dits/contracts';
 import { BatchingProducer, createKafka, GroupProgress } from '@dits/kafka';
-import { instanceDir, type AppName } from '@dits/local';
+import type { AppName } from '@dits/local';
+import { benchFolder } from './instance.ts';
 import { cpuBetween, processUsages, type ProcessUsage } from './process-usage.ts';
 import { Rig, type Target } from './rig.ts';
 import { perThousand } from './statistics.ts';
@@ -153,7 +154,7 @@ async function fillTier(kafka: ReturnType<typeof createKafka>, topic: string, co
 
 /** Bytes of one copy of each topic, per event. */
 function topicBytes(prefix: string, events: number): Record<string, number> {
-  const folder = join(instanceDir('bench'), 'kafka', 'data');
+  const folder = join(benchFolder, 'kafka', 'data');
   const bytes: Record<string, number> = {};
   for (const partition of readdirSync(folder)) {
     const topic = /^(.*)-\d+$/.exec(partition)?.[1];
