@@ -51,6 +51,7 @@ export class Rig {
     const receiver = new Child('receiver-process.ts');
     const load = new Child('load-process.ts');
     const database = new pg.Client({ connectionString: platform.database });
+    database.on('error', () => {}); // a server that goes away rejects the query too
     await Promise.all([receiver.next('ready'), load.next('ready'), database.connect()]);
     return new Rig({ platform, receiver, load, database });
   }
@@ -158,7 +159,9 @@ export class Rig {
 
   private async untilArrived(expected: number, sending: Promise<unknown>): Promise<void> {
     let sent = false;
-    void sending.then(() => (sent = true));
+    // A load that fails is thrown where it is awaited.
+    const onSent = (): void => void (sent = true);
+    void sending.then(onSent, onSent);
     const count = async (): Promise<number> =>
       (await this.receiver.ask<{ count: number }>({ kind: 'count' }, 'count')).count;
     await untilStill(count, (n) => sent && n >= expected);
