@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 const DAY_MS = 86_400_000;
 const MAX_48_BITS = 2 ** 48 - 1;
@@ -19,9 +19,6 @@ export function deliveryId({
   eventId: string;
   webhookId: string;
 }): string {
-  if (!Number.isInteger(acceptedAtMs) || acceptedAtMs < 0 || acceptedAtMs > MAX_48_BITS) {
-    throw new RangeError(`no accept time: ${acceptedAtMs}`);
-  }
   return derivedId(acceptedAtMs, `${eventId}/${webhookId}`);
 }
 
@@ -42,12 +39,14 @@ export function deadLetterId({
 }
 
 function derivedId(atMs: number, text: string): string {
-  const id = createHash('sha256').update(text).digest().subarray(0, 16);
-  id.writeUIntBE(atMs, 0, 6);
-  id[6] = 0x80 | (id[6]! & 0x0f); // version 8
-  id[8] = 0x80 | (id[8]! & 0x3f); // variant 10
-  const hex = id.toString('hex');
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  if (!Number.isInteger(atMs) || atMs < 0 || atMs > MAX_48_BITS) {
+    throw new RangeError(`no time that an id can hold: ${atMs}`);
+  }
+  const digest = hash('sha256', text, 'hex');
+  const time = atMs.toString(16).padStart(12, '0');
+  // The variant of RFC 9562: the two highest bits of the digit are 10.
+  const variant = ((Number.parseInt(digest[16]!, 16) & 0x3) | 0x8).toString(16);
+  return `${time.slice(0, 8)}-${time.slice(8)}-8${digest.slice(13, 16)}-${variant}${digest.slice(17, 20)}-${digest.slice(20, 32)}`;
 }
 
 /** The accept time inside a delivery id, ms since 1970. The id must be a UUID; nothing is checked. */

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { Attempted, Outcome, Trigger } from '@dits/contracts';
 import type { LogEntry } from './log-entry.js';
 import { storableTime } from './storable.js';
@@ -265,8 +265,7 @@ function versionOf(
   weights.writeUInt8(o.stage, 4);
   weights.writeUIntBE(o.atMs, 5, 6);
   weights.writeUInt8(KINDS.indexOf(entry.name), 11);
-  const hash = createHash('sha256').update(JSON.stringify(o.content)).digest('hex').slice(0, 16);
-  const version = weights.toString('hex') + hash;
+  const version = weights.toString('hex') + hash('sha256', JSON.stringify(o.content), 'hex').slice(0, 16);
   if (o.redeliveredAtMs === null) return version;
   const redelivery = Buffer.alloc(7, OF_REDELIVERY);
   redelivery.writeUIntBE(o.redeliveredAtMs, 1, 6);

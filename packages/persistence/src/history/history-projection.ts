@@ -9,6 +9,7 @@ import {
   type BodyRow,
   type HistoryItem,
   type HistoryRows,
+  type ItemRows,
   type ProjectedEvent,
 } from './history-rows.js';
 import type { LogEntry } from './log-entry.js';
@@ -30,7 +31,7 @@ export interface ApplyResult {
 
 interface Prepared {
   item: HistoryItem;
-  rows: HistoryRows;
+  rows: ItemRows;
 }
 
 // One transaction holds no more than this, unless one item alone does: an event may have thousands of deliveries or a
@@ -98,13 +99,13 @@ export class HistoryProjection {
   }
 
   private async storeAtOnce(rows: HistoryRows): Promise<void> {
-    const bodies = placed([...rows.event_bodies.values()]);
+    const bodies = placed([...rows.bodies.values()]);
     const statements: [sql: string, rows: object[], bytes?: Buffer][] = [
       [UPSERT_EVENTS, [...rows.events.values()]],
       [INSERT_BODIES, bodies.rows, bodies.bytes],
       [UPSERT_DELIVERIES, [...rows.deliveries.values()].map(deliveryRow)],
       [INSERT_ATTEMPTS, [...rows.attempts.values()]],
-      [UPSERT_WEBHOOK_DAYS, [...rows.webhook_days.values()]],
+      [UPSERT_WEBHOOK_DAYS, [...rows.webhookDays.values()]],
     ];
     await this.o.database.transaction(async (tx) => {
       for (const [sql, tableRows, bytes] of statements) {
@@ -131,9 +132,9 @@ function* inParts(prepared: Prepared[]): Generator<Prepared[]> {
   let rowCount = 0;
   let bodyBytes = 0;
   for (const one of prepared) {
-    const { item, rows } = one;
-    const itemRows = rows.events.size + rows.deliveries.size + rows.attempts.size;
-    const itemBytes = 'name' in item && item.name === 'routed' ? item.record.body.length : 0;
+    const { rows } = one;
+    const itemRows = (rows.event ? 1 : 0) + rows.deliveries.length + (rows.attempt ? 1 : 0);
+    const itemBytes = rows.body?.body.length ?? 0;
     if (part.length > 0 && (rowCount + itemRows > MAX_ROWS || bodyBytes + itemBytes > MAX_BODY_BYTES)) {
       yield part;
       part = [];

@@ -26,13 +26,22 @@ export interface BodyRow {
   body: Buffer;
 }
 
-/** The rows that one item, or several merged, brings to each table. Of one key there is one row. */
+/** The rows that one item brings to each table. */
+export interface ItemRows {
+  event?: Row;
+  body?: BodyRow;
+  deliveries: readonly DeliveryChange[];
+  attempt?: Row;
+  webhookDay?: Row;
+}
+
+/** The rows of many items by their keys: of one key there is one row. */
 export interface HistoryRows {
   events: Map<string, Row>;
-  event_bodies: Map<string, BodyRow>;
+  bodies: Map<string, BodyRow>;
   deliveries: Map<string, DeliveryChange>;
   attempts: Map<string, Row>;
-  webhook_days: Map<string, Row>;
+  webhookDays: Map<string, Row>;
 }
 
 /** When the event of an item was accepted, ms since 1970. */
@@ -43,52 +52,57 @@ export function acceptedAtMsOf(item: HistoryItem): number {
 /**
  * The rows of one item. Throws a {@link PoisonRecordError} when it contradicts itself, so that no row could hold it.
  */
-export function rowsOf(item: HistoryItem, o: { withBody: boolean }): HistoryRows {
-  const rows = noRows();
+export function rowsOf(item: HistoryItem, o: { withBody: boolean }): ItemRows {
   try {
-    if (!('name' in item)) {
-      if (!isUuid(item.record.event_id)) throw new RangeError(`event_id ${item.record.event_id} is no UUID`);
-      const row = acceptedRow(item);
-      rows.events.set(keyOf(row.event_id, item.acceptedAtMs), row);
-      return rows;
-    }
     if (!isUuid(item.record.event_id)) throw new RangeError(`event_id ${item.record.event_id} is no UUID`);
-    for (const change of deliveryChanges(item)) {
+    if (!('name' in item)) return { event: acceptedRow(item), deliveries: [] };
+    const deliveries = deliveryChanges(item);
+    for (const change of deliveries) {
       // Postgres would take other spellings of one id for one row, which the merge takes for two.
       if (!isUuid(change.deliveryId) || !isUuid(change.webhookId))
         throw new RangeError(`delivery ${change.deliveryId} of webhook ${change.webhookId}: no UUID`);
       // Whoever looks a delivery up takes its day from its id.
       if (acceptedAtMsOfDeliveryId(change.deliveryId) !== change.acceptedAtMs)
         throw new RangeError(`delivery ${change.deliveryId} was not accepted at ${change.acceptedAtMs}`);
-      rows.deliveries.set(change.deliveryId, change);
     }
-    if (item.name === 'routed') {
-      const row = routedRow(item.record);
-      const key = keyOf(row.event_id, item.record.accepted_at_ms);
-      rows.events.set(key, row);
-      if (o.withBody) rows.event_bodies.set(key, bodyRow(item.record));
+    switch (item.name) {
+      case 'routed':
+        return {
+          event: routedRow(item.record),
+          ...(o.withBody && { body: bodyRow(item.record) }),
+          deliveries,
+        };
+      case 'attempted':
+        return { deliveries, attempt: attemptRow(item.record), webhookDay: webhookDayRow(item.record) };
+      default:
+        return { deliveries };
     }
-    if (item.name === 'attempted') {
-      const { delivery_id, attempt, started_at_ms } = item.record;
-      rows.attempts.set(keyOf(delivery_id, attempt, started_at_ms), attemptRow(item.record));
-      const day = webhookDayRow(item.record);
-      rows.webhook_days.set(keyOf(day.webhook_id, day.day), day);
-    }
-    return rows;
   } catch (cause) {
     throw new PoisonRecordError('invalid_value', (cause as Error).message, { cause });
   }
 }
 
 /** The rows of many items. A statement can't touch a row twice, so those of one key become one. */
-export function mergeRows(many: HistoryRows[]): HistoryRows {
-  const merged = noRows();
-  for (const rows of many) {
-    mergeInto(merged.events, rows.events, mergeEvents);
-    mergeInto(merged.event_bodies, rows.event_bodies, (a) => a);
-    mergeInto(merged.deliveries, rows.deliveries, mergeChanges);
-    mergeInto(merged.attempts, rows.attempts, (a) => a);
-    mergeInto(merged.webhook_days, rows.webhook_days, mergeDays);
+export function mergeRows(many: readonly ItemRows[]): HistoryRows {
+  const merged: HistoryRows = {
+    events: new Map(),
+    bodies: new Map(),
+    deliveries: new Map(),
+    attempts: new Map(),
+    webhookDays: new Map(),
+  };
+  for (const { event, body, deliveries, attempt, webhookDay } of many) {
+    if (event) mergeInto(merged.events, keyOf(event.event_id, event.accepted_at), event, mergeEvents);
+    if (body) mergeInto(merged.bodies, keyOf(body.event_id, body.accepted_at), body, (a) => a);
+    for (const change of deliveries) mergeInto(merged.deliveries, change.deliveryId, change, mergeChanges);
+    if (attempt) {
+      const key = keyOf(attempt.delivery_id, attempt.attempt, attempt.started_at);
+      mergeInto(merged.attempts, key, attempt, (a) => a);
+    }
+    if (webhookDay) {
+      const key = keyOf(webhookDay.webhook_id, webhookDay.day);
+      mergeInto(merged.webhookDays, key, webhookDay, mergeDays);
+    }
   }
   return merged;
 }
@@ -237,21 +251,9 @@ function mergeDays(a: Row, b: Row): Row {
   };
 }
 
-function noRows(): HistoryRows {
-  return {
-    events: new Map(),
-    event_bodies: new Map(),
-    deliveries: new Map(),
-    attempts: new Map(),
-    webhook_days: new Map(),
-  };
-}
-
-function mergeInto<T>(target: Map<string, T>, source: Map<string, T>, merge: (a: T, b: T) => T): void {
-  for (const [key, row] of source) {
-    const other = target.get(key);
-    target.set(key, other === undefined ? row : merge(other, row));
-  }
+function mergeInto<T>(rows: Map<string, T>, key: string, row: T, merge: (a: T, b: T) => T): void {
+  const other = rows.get(key);
+  rows.set(key, other === undefined ? row : merge(other, row));
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
