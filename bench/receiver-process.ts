@@ -1,8 +1,9 @@
 /**
  * Receivers in a process of their own, each at a port of its own: they answer at once, late or never, and the time at which each event arrived first is kept.
  */
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { connect, type AddressInfo } from 'node:net';
 
 /** How a receiver behaves. `refuse`: nobody listens. */
 export type Behaviour = 'answer' | 'hang' | 'slow' | 'refuse';
@@ -17,20 +18,40 @@ export interface ReceiverOrder {
 export type Arrival = [eventId: string, receiver: number, firstAtMs: number, times: number];
 
 const SLOW_MS = 2_000;
+const HOST = '127.0.0.1';
+// Far above what a connect of loopback takes.
+const CONNECT_MS = 1_000;
 const arrivals = new Map<string, { receiver: number; firstAtMs: number; times: number }>();
 
-function listen(behaviour: Behaviour, receiver: number): Promise<string> {
-  const server = createServer((request, response) => take(request, response, behaviour, receiver));
-  server.keepAliveTimeout = 60_000;
-  const host = '127.0.0.1';
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, host, () => {
-      const url = `http://${host}:${(server.address() as AddressInfo).port}/`;
-      if (behaviour === 'refuse') server.close(() => resolve(url));
-      else resolve(url);
-    });
-  });
+async function listen(behaviour: Behaviour, receiver: number): Promise<string> {
+  for (;;) {
+    const server = createServer((request, response) => take(request, response, behaviour, receiver));
+    server.keepAliveTimeout = 60_000;
+    server.listen(0, HOST);
+    await once(server, 'listening');
+    const { port } = server.address() as AddressInfo;
+    const url = `http://${HOST}:${port}/`;
+    if (behaviour === 'refuse') {
+      await new Promise((resolve) => server.close(resolve));
+      return url;
+    }
+    if (await isReached(port)) return url;
+    // It goes on listening, so that nobody is given the port again.
+    console.error(`nothing reaches ${HOST}:${port}: is it forwarded elsewhere? Another port is taken.`);
+  }
+}
+
+/** False for a port whose packets go elsewhere, as the forwarding of a container that is gone leaves them. */
+async function isReached(port: number): Promise<boolean> {
+  const socket = connect({ port, host: HOST });
+  try {
+    await once(socket, 'connect', { signal: AbortSignal.timeout(CONNECT_MS) });
+    return true;
+  } catch {
+    return false;
+  } finally {
+    socket.destroy();
+  }
 }
 
 function take(

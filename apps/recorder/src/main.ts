@@ -7,5 +7,8 @@ await bootWorker({
   name: 'recorder',
   config,
   module: (runtime) => AppModule.wire(runtime),
-  stages: ({ maxBatchRecords }) => ({ limits: { 'dits-recorder': { maxBatchRecords } } }),
+  // The caps are divided among twelve partitions, of which few may be busy: those fill a batch.
+  stages: ({ maxBatchRecords }) => ({
+    limits: { 'dits-recorder': { maxBatchRecords, maxHeldRecords: maxBatchRecords * 4 } },
+  }),
 });

@@ -32,4 +32,12 @@ export class Fifo<T> {
     }
     return item;
   }
+
+  /** Takes all. */
+  drain(): T[] {
+    const all = this.items.slice(this.head) as T[];
+    this.items = [];
+    this.head = 0;
+    return all;
+  }
 }

@@ -16,7 +16,8 @@ export interface BatchConsumerOptions extends ConsumerOptions {
 
 /**
  * Starts a consumer with one loop over everything queued from all partitions: up to `maxBatchRecords` are handled,
- * marked complete, then the next. The order within a partition is kept.
+ * marked complete, then the next. The order within a partition is kept, and each has its share of the batch and of the caps: a crowded
+ * one does not hold up the others.
  *
  * A batch whose handler rejects comes again, the same records, after 100 ms doubling to 5 s: never committed, never
  * skipped. Resolves at once; the consumer joins its group by itself, see `health().joined`.
@@ -25,7 +26,6 @@ export function startBatchConsumer(options: BatchConsumerOptions): Promise<Runni
   const queue = new HeldQueue();
   const wakeUp = new WakeUp();
   const intake = intakeFor(options, {
-    caps: 'shared',
     onTaken: (held) => {
       queue.push(held);
       wakeUp.wake();
@@ -38,7 +38,7 @@ export function startBatchConsumer(options: BatchConsumerOptions): Promise<Runni
   let stopping = false;
 
   const loop = async (): Promise<void> => {
-    while (!abort.signal.aborted && !(stopping && queue.length === 0)) {
+    while (!abort.signal.aborted && !(stopping && queue.isEmpty)) {
       const batch = queue.take(options.maxBatchRecords ?? 500);
       if (batch.length === 0) {
         await wakeUp.wait(60_000);

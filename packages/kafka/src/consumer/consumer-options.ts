@@ -7,9 +7,9 @@ export interface ConsumerOptions {
   log: Log;
   groupId: string;
   topics: string[];
-  /** Most records held at once, over all partitions; beyond it the partitions are paused. Default 5000. */
+  /** Most records held at once, divided among the partitions; one that has its share is paused. Default 5000. */
   maxHeldRecords?: number;
-  /** Most bytes (keys, values, headers) held at once. Default 64 MiB. */
+  /** The same in bytes (keys, values, headers). Default 64 MiB. */
   maxHeldBytes?: number;
   /**
    * Records before the committed offset that are read again at each assignment, per partition; they arrive with
@@ -44,7 +44,7 @@ export interface ConsumerHealth {
    * `position`: next offset to be taken. `committed`: next offset a new member would start from; null when none was committed.
    * `unfinishedSinceMs`: time of the first record that was taken and is not completed, ms since 1970; null when there is none.
    * `completed`: everything below it is completed; null while it is not known where to begin. `rests`: why it stands
-   * still on purpose: its first record is not due, or records of other partitions have taken all the room.
+   * still on purpose: its first record is not due.
    */
   partitions: {
     topic: string;
@@ -53,7 +53,7 @@ export interface ConsumerHealth {
     committed: bigint | null;
     unfinishedSinceMs: number | null;
     completed: bigint | null;
-    rests: 'until_due' | 'no_room' | null;
+    rests: 'until_due' | null;
   }[];
 }
 

@@ -12,6 +12,7 @@ import {
   withAdmin,
   withProducer,
 } from '../testing/int-support.js';
+import { pinnedPartitioner } from '../producer/pinned-partitioner.js';
 import { startBatchConsumer } from './batch-consumer.js';
 import type { RunningConsumer } from './consumer-options.js';
 import { startDelayedConsumer } from './delayed-consumer.js';
@@ -35,6 +36,26 @@ const base = (topic: string, o: { line?: Line } = {}) => ({
   groupId: `${topic}-group`,
 });
 const numbers = (count: number, from = 0): number[] => Array.from({ length: count }, (_, i) => from + i);
+
+/** Produces numbers to one of a topic's two partitions. */
+async function produceTo(topic: string, partition: number, some: number[]): Promise<void> {
+  const partitionOf = pinnedPartitioner();
+  const partitionMetadata = [0, 1].map((partitionId) => ({
+    partitionId,
+    leader: 1,
+    partitionErrorCode: 0,
+    replicas: [1],
+    isr: [1],
+  }));
+  const key = numbers(100)
+    .map((n) => `key ${n}`)
+    .find(
+      (each) => partitionOf({ topic, partitionMetadata, message: { key: each, value: null } }) === partition,
+    )!;
+  await withProducer((producer) =>
+    producer.sendAll(some.map((n) => ({ topic, key, value: Buffer.from(String(n)) }))),
+  );
+}
 
 describe('startBatchConsumer', () => {
   it('hands over every record, in order within its partition, and commits all', async () => {
@@ -155,6 +176,36 @@ describe('startBatchConsumer', () => {
     keep(await start());
     await until('read again', () => seen.length >= 6);
     expect(seen.slice(3).map(({ lookback }) => lookback)).toEqual([true, true, true]);
+  });
+
+  it('does not let a crowded partition hold up another', async () => {
+    const topic = await aTopic({ partitions: 2 });
+    const batches: IncomingRecord[][] = [];
+    const gate = Promise.withResolvers<void>();
+    const consumer = keep(
+      await startBatchConsumer({
+        ...base(topic),
+        maxBatchRecords: 10,
+        maxHeldRecords: 100,
+        handle: async (batch) => {
+          batches.push(batch);
+          if (batches.length === 1) await gate.promise;
+        },
+      }),
+    );
+    await produceTo(topic, 0, numbers(300));
+    await until('it has its share', () => consumer.health().held === 50);
+    await produceTo(topic, 1, [1000]);
+    await until('the other is read, too', () => consumer.health().held === 51);
+    gate.resolve();
+    await until('all committed', () => committedSum(consumer) === 301n);
+    expect(batches[1]!.map(numberOf)).toContain(1000);
+    expect(
+      batches
+        .flat()
+        .map(numberOf)
+        .filter((n) => n < 1000),
+    ).toEqual(numbers(300));
   });
 
   it('loses nothing and keeps the order when members come, go and share the work', async () => {

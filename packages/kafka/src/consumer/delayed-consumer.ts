@@ -1,9 +1,9 @@
 import { settledWithin } from '../backoff.js';
+import { Fifo } from '../fifo.js';
 import type { IncomingRecord } from '../records.js';
 import { partitionKey, type AssignedPartition } from './assigned-partition.js';
 import type { ConsumerHealth, ConsumerOptions, RunningConsumer } from './consumer-options.js';
 import { handleUntilDone } from './handle-until-done.js';
-import { HeldQueue } from './held-queue.js';
 import type { HeldRecord } from './intake.js';
 import { DRAIN_MS, intakeFor } from './start-intake.js';
 import { WakeUp } from './wake-up.js';
@@ -37,11 +37,13 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
   const abort = new AbortController();
   let stopping = false;
 
+  const { maxBatchRecords = 500 } = options;
   const isDue = ({ record }: HeldRecord): boolean => !(dueAtMs(options, record) > options.now());
   const run = async (partition: AssignedPartition, lane: Lane): Promise<void> => {
     const { queue, wakeUp } = lane;
     while (!stopping && !partition.over) {
-      const batch = queue.take(options.maxBatchRecords ?? 500, isDue);
+      const batch: HeldRecord[] = [];
+      while (batch.length < maxBatchRecords && queue.first && isDue(queue.first)) batch.push(queue.shift()!);
       if (batch.length === 0) {
         const { first } = queue;
         // An empty one is woken by what comes.
@@ -66,24 +68,23 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
   const laneOf = (partition: AssignedPartition): Lane => {
     let lane = lanes.get(partition);
     if (!lane) {
-      lane = { queue: new HeldQueue(), wakeUp: new WakeUp(), isBusy: false, running: Promise.resolve() };
+      lane = { queue: new Fifo(), wakeUp: new WakeUp(), isBusy: false, running: Promise.resolve() };
       lanes.set(partition, lane);
       lane.running = run(partition, lane);
     }
     return lane;
   };
   const intake = intakeFor(options, {
-    caps: 'divided',
     maxFetchWaitMs: MAX_FETCH_WAIT_MS,
     onTaken: (held) => {
       const lane = laneOf(held[0]!.partition);
-      lane.queue.push(held);
+      for (const each of held) lane.queue.push(each);
       lane.wakeUp.wake();
     },
     onOver: (partition) => {
       const lane = lanes.get(partition);
       if (!lane) return;
-      for (const held of lane.queue.remove(partition)) intake.release(held);
+      for (const held of lane.queue.drain()) intake.release(held);
       lane.wakeUp.wake();
       lanes.delete(partition);
     },
@@ -121,7 +122,7 @@ const waitMs = (dueInMs: number): number => Math.min(Math.max(dueInMs, 1), LOOK_
 
 /** What waits of one partition. */
 interface Lane {
-  queue: HeldQueue;
+  queue: Fifo<HeldRecord>;
   wakeUp: WakeUp;
   /** A batch is being handled. */
   isBusy: boolean;

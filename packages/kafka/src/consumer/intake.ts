@@ -117,8 +117,7 @@ export class Intake implements GroupMemberUser {
   release({ partition, bytes }: HeldRecord): void {
     this.caps.release(partition, bytes);
     if (!this.caps.reopen(partition)) return;
-    for (const each of this.caps.alike(partition, this.partitions.values()))
-      if (each.begun && !each.over && this.taking) this.resume(each);
+    if (partition.begun && !partition.over && this.taking) this.resume(partition);
   }
 
   /** How far each partition is completed: everything below `offset`. */
@@ -136,10 +135,9 @@ export class Intake implements GroupMemberUser {
       held: this.caps.held,
       heldBytes: this.caps.heldBytes,
       partitions: partitions.map((each) => {
-        const { topic, partition, position, committed, unfinishedSinceMs, committable, held } = each;
+        const { topic, partition, position, committed, unfinishedSinceMs, committable } = each;
         const completed = each.begun ? committable : null;
-        const rests = this.caps.isFull(each) && held === 0 ? 'no_room' : null;
-        return { topic, partition, position, committed, unfinishedSinceMs, completed, rests };
+        return { topic, partition, position, committed, unfinishedSinceMs, completed, rests: null };
       }),
     };
   }
@@ -179,7 +177,7 @@ export class Intake implements GroupMemberUser {
 
   onBatch(batch: FetchedBatch): number {
     const partition = this.partitions.get(partitionKey(batch.topic, batch.partition));
-    if (!partition?.begun || !this.taking || this.caps.isFull(partition)) return 0;
+    if (!partition?.begun || !this.taking || partition.full) return 0;
     if (!this.continues(partition, batch)) return 0;
     const taken: HeldRecord[] = [];
     for (const message of batch.messages) {
@@ -293,7 +291,7 @@ export class Intake implements GroupMemberUser {
   private begun(partition: AssignedPartition): void {
     partition.begun = true;
     this.member.seek(partition.topic, partition.partition, partition.position);
-    if (!this.caps.isFull(partition) && this.taking) this.resume(partition);
+    if (!partition.full && this.taking) this.resume(partition);
   }
 
   /** A new one in the place of one that is over. */
@@ -327,7 +325,7 @@ export class Intake implements GroupMemberUser {
 
   private stopFetching(partition: AssignedPartition): void {
     this.caps.fill(partition);
-    for (const each of this.caps.alike(partition, this.partitions.values())) this.pause(each);
+    this.pause(partition);
   }
 
   private pause({ topic, partition }: AssignedPartition): void {

@@ -46,7 +46,6 @@ export function startRecordConsumer(options: RecordConsumerOptions): Promise<Run
     running.add(done);
   };
   const intake = intakeFor(options, {
-    caps: 'divided',
     onTaken: (held) => held.forEach(run),
     onOver: (partition) => {
       assignments.get(partition)?.abort(new Error('the partition is no longer ours'));

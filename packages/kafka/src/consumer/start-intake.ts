@@ -6,7 +6,6 @@ import { Intake, type HeldRecord } from './intake.js';
 export function intakeFor(
   options: ConsumerOptions,
   rest: {
-    caps: 'shared' | 'divided';
     onTaken(held: HeldRecord[]): void;
     onOver(partition: AssignedPartition): void;
     maxFetchWaitMs?: number;

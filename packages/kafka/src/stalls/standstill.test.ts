@@ -33,7 +33,7 @@ describe('a partition', () => {
   it.each([
     ['it moves', [110, facts({ completed: 6n })]],
     ['nothing waits', [110, facts({ end: 5n })]],
-    ['its head is not due, or it has no room', [110, facts({ rests: true })]],
+    ['its head is not due', [110, facts({ rests: true })]],
     ['nobody has looked for long', [100 + MAX_GAP_MS + 1, facts()]],
     ['the clock was set back', [99, facts()]],
   ] satisfies [string, [number, PartitionFacts]][])('does not when %s', (_, look) => {

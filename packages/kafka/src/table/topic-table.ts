@@ -74,7 +74,6 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
     topics: [topic],
     maxHeldRecords: 5000,
     maxHeldBytes: 64 * 1024 * 1024,
-    caps: 'shared',
     lookbackRecords: 0,
     minFetchBytes: 1,
     maxFetchWaitMs: MAX_FETCH_WAIT_MS,
