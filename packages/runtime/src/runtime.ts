@@ -100,7 +100,8 @@ export async function connectProducer(
   runtime: Runtime,
   options: Omit<ConstructorParameters<typeof BatchingProducer>[0], 'kafka' | 'log'> = {},
 ): Promise<BatchingProducer> {
-  const producer = new BatchingProducer({ ...options, kafka: runtime.kafka, log: runtime.log });
+  const { kafka, log, topics } = runtime;
+  const producer = new BatchingProducer({ unordered: [topics.deliveryLog], ...options, kafka, log });
   runtime.onClose('producer', () => producer.close());
   await runtime.waitFor(`kafka at ${runtime.config.kafkaBrokers.join(',')}`, () => producer.connect());
   runtime.health.register('producer', () => ({ ok: producer.healthy }));

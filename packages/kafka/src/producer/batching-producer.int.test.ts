@@ -4,6 +4,7 @@ import { until } from '@dits/testkit';
 import { KafkaFault } from '@dits/contracts';
 import { startBatchConsumer } from '../consumer/batch-consumer.js';
 import type { RunningConsumer } from '../consumer/consumer-options.js';
+import type { IncomingRecord } from '../records.js';
 import { Line, aTopic, keptLog, numberOf, testKafka } from '../testing/int-support.js';
 import { zstdCodec } from '../zstd-codec.js';
 import { BatchingProducer, type BatchingProducerOptions } from './batching-producer.js';
@@ -12,6 +13,7 @@ jest.setTimeout(60_000);
 
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
+  jest.restoreAllMocks();
   await Promise.all(open.splice(0).map((each) => each.close()));
 });
 
@@ -31,15 +33,27 @@ async function aProducer(
 
 async function readAll(topic: string): Promise<number[]> {
   const seen: number[] = [];
+  await follow(topic, (batch) => void seen.push(...batch.map(numberOf)));
+  return seen;
+}
+
+/** The records of a topic, once there are that many. */
+async function readAllOf(topic: string, count: number): Promise<IncomingRecord[]> {
+  const seen: IncomingRecord[] = [];
+  await follow(topic, (batch) => void seen.push(...batch));
+  await until('all read', () => seen.length >= count);
+  return seen;
+}
+
+async function follow(topic: string, take: (batch: IncomingRecord[]) => void): Promise<void> {
   const consumer: RunningConsumer = await startBatchConsumer({
     kafka: testKafka(),
     log: keptLog(),
     groupId: `${topic}-${Math.random()}`,
     topics: [topic],
-    handle: async (batch) => void seen.push(...batch.map(numberOf)),
+    handle: async (batch) => take(batch),
   });
   open.push({ close: () => consumer.stop() });
-  return seen;
 }
 
 const numbered = (topic: string, n: number) => ({ topic, key: 'k', value: Buffer.from(String(n)) });
@@ -173,6 +187,41 @@ describe('BatchingProducer', () => {
     await until('all', () => read.length === 201);
     expect(read).toEqual(['small', ...values]);
     expect(decompress).toHaveBeenCalledTimes(1);
+  });
+
+  it('leaves small batches of a large request as they are', async () => {
+    const topic = await aTopic({ partitions: 6 });
+    const producer = await aProducer();
+    const compress = jest.spyOn(zstdCodec, 'compress');
+    // Some 2 KiB for each partition.
+    const keys = Array.from({ length: 60 }, (_, n) => `key ${n}`);
+    await producer.sendAll(keys.map((key) => ({ topic, key, value: Buffer.alloc(200, 'x') })));
+    expect(compress).not.toHaveBeenCalled();
+    expect(await readAllOf(topic, 60)).toHaveLength(60);
+  });
+
+  it('has the records of an unordered topic go to one partition, request by request to another', async () => {
+    const [topic, ordered] = [await aTopic({ partitions: 3 }), await aTopic({ partitions: 3 })];
+    const producer = await aProducer({ unordered: [topic] });
+    for (let request = 0; request < 6; request++) {
+      const of = (topic: string) =>
+        Array.from({ length: 20 }, (_, n) => ({
+          topic,
+          key: `${request}/${n}`,
+          value: Buffer.from(`${request}`),
+        }));
+      await producer.sendAll([...of(topic), ...of(ordered)]);
+    }
+    const partitionsOf = (records: IncomingRecord[], request: number) =>
+      new Set(
+        records.filter(({ value }) => String(value) === `${request}`).map(({ partition }) => partition),
+      );
+    const together = await readAllOf(topic, 120);
+    const places = [0, 1, 2, 3, 4, 5].map((request) => [...partitionsOf(together, request)]);
+    expect(places.every(({ length }) => length === 1)).toBe(true);
+    expect(new Set(places.slice(0, 3).flat())).toEqual(new Set([0, 1, 2]));
+    expect(places.slice(3)).toEqual(places.slice(0, 3));
+    expect(partitionsOf(await readAllOf(ordered, 120), 0).size).toBe(3);
   });
 
   it('writes tombstones, headers and times as given', async () => {

@@ -5,7 +5,7 @@ import type { KafkaConnection } from '../connection.js';
 import { errorText } from '../error-text.js';
 import type { Log } from '../log.js';
 import type { OutgoingRecord } from '../records.js';
-import { pinnedPartitioner } from './pinned-partitioner.js';
+import { pinnedPartitioner, type PinnableMessage } from './pinned-partitioner.js';
 import { SendQueue, outgoingBytes, type QueuedRecord } from './send-queue.js';
 import { failureOf } from './send-failure.js';
 
@@ -31,20 +31,21 @@ export interface BatchingProducerOptions {
    * comes in large requests, which every stage behind takes as they are. Default 0.
    */
   crowdLingerMs?: number;
-  /**
-   * Default zstd, of requests from 8 KiB on: bodies repeat within a batch, which becomes a tenth or less. A lone small record
-   * would take longer to compress than to send.
-   */
+  /** Default zstd, which leaves small batches as they are; see `zstdCodec`. */
   compression?: 'none' | 'zstd';
+  /**
+   * Topics whose records may be read in any order. Those of one request go to one partition, each request's to the next, whatever
+   * their keys: spread by key they would be many small batches, which cost every stage and the broker several times as much.
+   */
+  unordered?: string[];
 }
-
-const MIN_COMPRESSED_BYTES = 8 * 1024;
 
 /**
  * An idempotent producer, acks=all, for many callers.
  *
  * While one request is in flight the records of others gather; the next request takes them all, up to the limits. So
- * a lone record goes at once, and a crowd shares requests. Records of one key stay in order while nothing fails.
+ * a lone record goes at once, and a crowd shares requests. Records of one key stay in order while nothing fails, but for those
+ * of `unordered` topics.
  *
  * ```
  *              connect()              a send fails or takes too long
@@ -62,6 +63,8 @@ export class BatchingProducer {
   private readonly deadlineMs: number;
   private readonly maxBatchRecords: number;
   private lastBatchRecords = 0;
+  // Not 0: producers that start together begin with different partitions.
+  private requests = Math.floor(Math.random() * 1_000);
   private producer: Promise<Producer> | null = null;
   private isHealthy = false;
   private pumping: Promise<void> | null = null;
@@ -197,11 +200,14 @@ export class BatchingProducer {
   private async request(batch: QueuedRecord[]): Promise<void> {
     // Half: a record waits for the request before its own, too.
     const timeoutMs = this.deadlineMs / 2;
+    const together = ++this.requests;
     const byTopic = new Map<string, Message[]>();
     for (const { record } of batch) {
+      const isUnordered = this.options.unordered?.includes(record.topic);
+      const message: PinnableMessage = { ...toMessage(record), ...(isUnordered && { together }) };
       const messages = byTopic.get(record.topic);
-      if (messages) messages.push(toMessage(record));
-      else byTopic.set(record.topic, [toMessage(record)]);
+      if (messages) messages.push(message);
+      else byTopic.set(record.topic, [message]);
     }
     const connected = this.connected();
     const send = async (): Promise<void> => {
@@ -210,7 +216,8 @@ export class BatchingProducer {
         topicMessages: [...byTopic].map(([topic, messages]) => ({ topic, messages })),
         acks: -1,
         timeout: timeoutMs,
-        compression: this.compressionOf(batch),
+        compression:
+          this.options.compression === 'none' ? kafkajs.CompressionTypes.None : kafkajs.CompressionTypes.ZSTD,
       });
     };
     const sending = send();
@@ -222,12 +229,6 @@ export class BatchingProducer {
       void sending.then(disconnectAgain, disconnectAgain);
       throw error;
     }
-  }
-
-  private compressionOf(batch: QueuedRecord[]): kafkajs.CompressionTypes {
-    const { None, ZSTD } = kafkajs.CompressionTypes;
-    if (this.options.compression === 'none') return None;
-    return batch.reduce((sum, { bytes }) => sum + bytes, 0) >= MIN_COMPRESSED_BYTES ? ZSTD : None;
   }
 
   private connected(): Promise<Producer> {

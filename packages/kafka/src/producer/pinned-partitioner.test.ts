@@ -1,5 +1,5 @@
 import { expect, it } from '@jest/globals';
-import { pinnedPartitioner } from './pinned-partitioner.js';
+import { pinnedPartitioner, type PinnableMessage } from './pinned-partitioner.js';
 
 const metadata = (partitions: number) =>
   Array.from({ length: partitions }, (_, partitionId) => ({
@@ -26,4 +26,20 @@ it('sends a key where the Java client does', () => {
   expect(partitionOf({ topic: 't', partitionMetadata: metadata(1000), message })).toBe(
     (-973932308 & 0x7fffffff) % 1000,
   );
+});
+
+it('sends messages that go together to one partition, the next ones to the next, also when they are tried again', () => {
+  const partitionOf = pinnedPartitioner();
+  const placesOf = (together: number, partitions: number): number[] =>
+    ['a', 'b', 'c', 'd'].map((key) => {
+      const message: PinnableMessage = { key, value: Buffer.from('x'), together };
+      const first = partitionOf({ topic: 't', partitionMetadata: metadata(partitions), message });
+      expect(partitionOf({ topic: 't', partitionMetadata: metadata(partitions + 1), message })).toBe(first);
+      return first;
+    });
+  expect([7, 8, 9].map((together) => placesOf(together, 3))).toEqual([
+    [1, 1, 1, 1],
+    [2, 2, 2, 2],
+    [0, 0, 0, 0],
+  ]);
 });
