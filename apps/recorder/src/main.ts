@@ -7,8 +7,5 @@ await bootWorker({
   name: 'recorder',
   config,
   module: (runtime) => AppModule.wire(runtime),
-  // The caps are divided among twelve partitions, of which few may be busy: those fill a batch.
-  stages: ({ maxBatchRecords }) => ({
-    limits: { 'dits-recorder': { maxBatchRecords, maxHeldRecords: maxBatchRecords * 4 } },
-  }),
+  stages: ({ maxBatchRecords }) => ({ limits: { 'dits-recorder': { maxBatchRecords } } }),
 });

@@ -7,7 +7,7 @@ export interface ConsumerOptions {
   log: Log;
   groupId: string;
   topics: string[];
-  /** Most records held at once, divided among the partitions; one that has its share is paused. Default 5000. */
+  /** Most records held at once, divided among the partitions; one that has its share is paused. Default 5000, of a batch consumer 40,000. */
   maxHeldRecords?: number;
   /** The same in bytes (keys, values, headers). Default 64 MiB. */
   maxHeldBytes?: number;
