@@ -1,7 +1,7 @@
 /** A record to be produced. */
 export interface OutgoingRecord {
   topic: string;
-  /** Decides the partition; null spreads records over all. */
+  /** Decides the partition, but for a producer's `unordered` topics; null spreads records over all. */
   key: string | Buffer | null;
   /** Null is a tombstone. */
   value: Buffer | null;

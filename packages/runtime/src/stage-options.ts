@@ -20,7 +20,7 @@ export type StageOptions = StageLimits & {
   groupId: string;
 } & (
     | {
-        /** `@Payload()` is `IncomingRecord[]`, everything queued from all partitions; the next batch comes when it has resolved. */
+        /** `@Payload()` is `IncomingRecord[]`, of each partition its share of what is queued; the next batch comes when it has resolved. */
         mode: 'batch';
       }
     | {
