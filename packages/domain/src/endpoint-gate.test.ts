@@ -180,8 +180,48 @@ describe('deferrals', () => {
     pass(16);
     for (let i = 0; i < 16; i++) end(`a${i}`);
     pass(4_000);
-    expect(deferred.size).toBe(56);
+    expect(deferred.size).toBe(64);
     expect(deferred.get('b79')).toEqual({ reason: 'busy', expectedWaitMs: 64 });
+  });
+
+  /** A gate with a queue of 900 at a webhook that ends all it has in flight in rounds, and steady quick requests to another. */
+  function aLongQueue() {
+    const it = bound(aGate());
+    let asked = 0;
+    const round = (ms: number, { ended = Infinity } = {}): void => {
+      for (let n = it.gate.waiting; n < 900; n++) it.ask(`a${asked++}`, 'a');
+      const those = [...it.passes.keys()].slice(0, ended);
+      for (let passed = 0; passed < ms; passed += 5) {
+        it.ask(`other${asked}`, 'other');
+        it.pass(5);
+        it.end(`other${asked++}`);
+      }
+      for (const name of those) it.end(name);
+    };
+    return { ...it, round };
+  }
+
+  it.each([115, 300, 700, 950])('does not put off a long queue for a pause of %i ms', (pauseMs) => {
+    const { round, deferred } = aLongQueue();
+    round(pauseMs); // the first connects, for example
+    for (let n = 0; n < 20; n++) round(25);
+    round(25, { ended: 7 });
+    round(pauseMs);
+    for (let n = 0; n < 20; n++) round(25);
+    expect(deferred.size).toBe(0);
+  });
+
+  it.each([
+    { tookMs: 250, waitAtMost: 128 },
+    { tookMs: 1_500, waitAtMost: 21 },
+    { tookMs: 10_000, waitAtMost: 3 },
+  ])('puts off a long queue once a receiver that was fast takes $tookMs ms', ({ tookMs, waitAtMost }) => {
+    const { round, gate, deferred } = aLongQueue();
+    for (let n = 0; n < 20; n++) round(5);
+    expect(deferred.size).toBe(0);
+    for (let n = 0; n < 20; n++) round(tookMs);
+    expect(deferred.size).toBeGreaterThan(0);
+    expect(gate.waiting).toBeLessThanOrEqual(waitAtMost);
   });
 
   it('notices that a webhook has begun to hang, before its first request has ended', () => {

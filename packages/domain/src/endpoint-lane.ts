@@ -43,16 +43,19 @@ interface LaneBounds {
   circuit: CircuitOptions;
 }
 
-// A receiver that answers within it is never deferred: 16 at a time are 160 a second and more, and when its queue moves slower it is
+// A receiver that usually takes no longer is not deferred: 16 at a time are 160 a second and more, and when its queue moves slower it is
 // we who are slow.
 const FAST_MS = 100;
 // And one that takes no more than four times as long as all take now, unless that is a second: then it is we who are slow, to all alike.
 const SLOWER_THAN_ALL = 4;
+// Requests that take so long say that it is slow now, whatever is usual: less may be a pause of either side.
 const SURELY_SLOW_MS = 1_000;
 // A request that takes longer holds its place for long, and others have it not.
 const SLOW_MS = 500;
-// Weight of the newest request in the mean.
+// Weight of the newest request in the mean of the latest.
 const NEWEST = 0.2;
+// What is in flight together is held up together, and may end within two rounds of as many: the third knows nothing of a pause.
+const ROUNDS = 3;
 // Most that wait for a rate limit, whatever the rate: a bound on what they hold in memory.
 const MAX_RATE_WAITING = 256;
 
@@ -63,8 +66,11 @@ export class EndpointLane {
   inFlight = 0;
   usedAtMs: number;
   private rate: RateLimit | null = null;
-  /** Mean duration of a request, newest weighing most; null before the first has ended. */
-  private meanMs: number | null = null;
+  /** Mean duration of the latest requests; null before the first has ended. */
+  private latestMs: number | null = null;
+  /** Mean durations of the last rounds: as many requests as may be in flight together. */
+  private readonly roundsMs: number[] = [];
+  private readonly round = { sumMs: 0, count: 0 };
   /** Sum of the times at which the requests in flight have begun. */
   private startedSumMs = 0;
   /** Those that were put off because of others, and have not had their turn yet, as of then. */
@@ -86,7 +92,7 @@ export class EndpointLane {
 
   /** True when nothing is lost by forgetting it: it is well, fast and has not used up its rate. */
   isForgettable(nowMs: number): boolean {
-    if (!this.isIdle || !this.circuit.isPristine || (this.meanMs ?? 0) >= SLOW_MS) return false;
+    if (!this.isIdle || !this.circuit.isPristine || (this.latestMs ?? 0) >= SLOW_MS) return false;
     return this.rate === null || this.rate.isFull(nowMs);
   }
 
@@ -117,15 +123,40 @@ export class EndpointLane {
     this.startedSumMs -= startedAtMs;
     if (result !== 'none') {
       const tookMs = Math.max(0, nowMs - startedAtMs);
-      this.meanMs = this.meanMs === null ? tookMs : this.meanMs + NEWEST * (tookMs - this.meanMs);
+      this.latestMs = this.latestMs === null ? tookMs : this.latestMs + NEWEST * (tookMs - this.latestMs);
+      this.addToRound(tookMs);
     }
     this.circuit.end({ result, isProbe, nowMs });
   }
 
-  /** What a request takes, as far as can be told now: its mean, or what those in flight have taken already. */
+  /** What a request takes at the moment: what the latest took, or what those in flight have taken already. */
   requestMs(nowMs: number): number {
-    const meanAgeMs = this.inFlight === 0 ? 0 : nowMs - this.startedSumMs / this.inFlight;
-    return Math.max(this.meanMs ?? 0, meanAgeMs);
+    return Math.max(this.latestMs ?? 0, this.ageMs(nowMs));
+  }
+
+  /** What requests take as a rule, as far as is known: without a pause of the receiver, or of ours. Null before the first has ended. */
+  private get usualMs(): number | null {
+    if (!this.isKnown || this.latestMs! >= SURELY_SLOW_MS) return this.latestMs;
+    return Math.min(...this.roundsMs);
+  }
+
+  private get isKnown(): boolean {
+    return this.roundsMs.length === ROUNDS;
+  }
+
+  private addToRound(tookMs: number): void {
+    const { round, roundsMs } = this;
+    round.sumMs += tookMs;
+    round.count += 1;
+    if (round.count < this.limits().maxConcurrency) return;
+    roundsMs.push(round.sumMs / round.count);
+    if (roundsMs.length > ROUNDS) roundsMs.shift();
+    round.sumMs = round.count = 0;
+  }
+
+  /** For how long those in flight have been, in the mean. */
+  private ageMs(nowMs: number): number {
+    return this.inFlight === 0 ? 0 : nowMs - this.startedSumMs / this.inFlight;
   }
 
   /** Who waits and would wait too long, the last first. */
@@ -160,9 +191,19 @@ export class EndpointLane {
     if (rate && (rateWaitMs > this.bounds.maxRateWaitMs || place > MAX_RATE_WAITING)) {
       return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
     }
-    if (this.inFlight < maxConcurrency || !this.isToBlame(requestMs)) return null;
-    if ((place / maxConcurrency) * requestMs <= this.bounds.maxWaitMs) return null;
+    if (this.inFlight < maxConcurrency || !this.isToBlame(nowMs)) return null;
+    if (this.waitMs(place, nowMs) <= this.bounds.maxWaitMs) return null;
     return { reason: 'busy', expectedWaitMs: (place + before) * this.turnMs(nowMs) };
+  }
+
+  /**
+   * How long a place of a full webhook's queue waits: for those before it, and as long again as those in flight have taken beyond
+   * what is usual. A pause is one pause, and not one of each request to come.
+   */
+  private waitMs(place: number, nowMs: number): number {
+    const ageMs = this.ageMs(nowMs);
+    const usualMs = this.usualMs ?? ageMs;
+    return (place / this.limits().maxConcurrency) * usualMs + Math.max(0, ageMs - usualMs);
   }
 
   /** How many of those that were put off will have their turn before one that is put off now. */
@@ -175,7 +216,7 @@ export class EndpointLane {
   /** From one turn at a busy webhook to the next, in the long run, more than 0 ms: a request that hangs now says nothing of those to come. */
   private turnMs(nowMs: number): number {
     const { maxConcurrency, ratePerSecond } = this.limits();
-    const requestMs = this.meanMs ?? this.requestMs(nowMs);
+    const requestMs = this.usualMs ?? this.ageMs(nowMs);
     return Math.max(
       requestMs / maxConcurrency,
       ratePerSecond === null ? 0 : 1000 / ratePerSecond,
@@ -184,9 +225,10 @@ export class EndpointLane {
   }
 
   /** Whether a queue is slow because of the receiver, and not of us. */
-  private isToBlame(requestMs: number): boolean {
-    if (requestMs < FAST_MS) return false;
-    return requestMs >= SURELY_SLOW_MS || requestMs >= SLOWER_THAN_ALL * this.bounds.all.meanMs;
+  private isToBlame(nowMs: number): boolean {
+    if (this.requestMs(nowMs) >= SURELY_SLOW_MS) return true;
+    const usualMs = this.isKnown ? this.usualMs! : 0;
+    return usualMs >= FAST_MS && usualMs >= SLOWER_THAN_ALL * this.bounds.all.meanMs;
   }
 
   private rateLimit(nowMs: number): RateLimit | null {
