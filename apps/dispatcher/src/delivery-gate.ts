@@ -1,4 +1,3 @@
-import { setMaxListeners } from 'node:events';
 import { EndpointGate, type Deferral, type GateOptions, type GateRequest, type Pass } from '@dits/domain';
 
 /** How a delivery came through the gate. */
@@ -60,8 +59,6 @@ export class DeliveryGate {
       };
       this.gate.request(request, waiter, this.now());
       if (isAnswered) return;
-      // All records of an assignment share one signal: thousands of listeners are no leak.
-      setMaxListeners(0, signal);
       signal.addEventListener('abort', onAbort, { once: true });
       this.lookIn(this.gate.nextTickMs(this.now(), webhookId));
     });
