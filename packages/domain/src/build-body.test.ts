@@ -113,6 +113,22 @@ describe('buildBody', () => {
   });
 });
 
+it.each([1, 2, 64, 65, 200])('has %i commits as the record has them, without what is null', (count) => {
+  const commits = commitsOf(count, 'é🎬"\n');
+  const { bytes } = built(aPush({ commits }));
+  const expected = {
+    event: 'push',
+    repository: { id: 123, name: 'reel', full_name: 'user/reel', private: false },
+    sender: { id: 456, login: 'octocat', type: 'user' },
+    commits: commits.map(({ id, message }) => ({ id, message })),
+    ref: 'refs/heads/main',
+    compare_url: 'https://dits.io/c',
+    event_id: '019abf5e-7a00-7000-8000-000000000001',
+    occurred_at: '2026-11-25T09:12:14.000Z',
+  };
+  expect(bytes.toString()).toBe(JSON.stringify(expected));
+});
+
 describe('a push that is too large', () => {
   it('loses commits from the old end and says so, each field in its place', () => {
     const { bytes, body } = built(aPush({ commits: commitsOf(10_000) }));
@@ -144,13 +160,13 @@ describe('a push that is too large', () => {
     expect(body.total_commits).toBe(said);
   });
 
-  it('is left alone at exactly the limit', () => {
-    const record = aPush({ commits: commitsOf(100, 'é🎬"\n') });
+  it.each([2, 64, 100])('is left alone at exactly the limit (%i commits)', (count) => {
+    const record = aPush({ commits: commitsOf(count, 'é🎬"\n') });
     const whole = built(record).bytes;
     expect(built(record, { maxBytes: whole.length }).bytes.equals(whole)).toBe(true);
     const cut = built(record, { maxBytes: whole.length - 1 });
     expect(cut.body.commits_truncated).toBe(true);
-    expect(cut.body.commits.length).toBeLessThan(100);
+    expect(cut.body.commits.length).toBeLessThan(count);
   });
 
   it('has no commit left when the newest alone does not fit, and keeps head_commit whole', () => {
