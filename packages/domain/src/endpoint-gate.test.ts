@@ -224,6 +224,35 @@ describe('deferrals', () => {
     expect(gate.waiting).toBeLessThanOrEqual(waitAtMost);
   });
 
+  it('puts off who would wait too long at slow webhooks that get fewer places than they may have', () => {
+    const { gate, ask, end, pass, deferred, entered, passes } = bound(aGate({ maxInFlight: 100 }));
+    let asked = 0;
+    // 20 webhooks that take 2 s, as many requests a second each: 320 may be in flight, and half of 100 are theirs.
+    for (let second = 0; second < 20; second++) {
+      for (let n = 0; n < 400; n++) ask(`${asked}`, `slow${asked++ % 20}`);
+      const those = [...passes.keys()];
+      pass(2_000);
+      for (const name of those) end(name);
+    }
+    expect(gate.inFlight).toBeGreaterThanOrEqual(50);
+    expect(gate.waiting).toBeLessThanOrEqual(gate.inFlight + 20);
+    expect(deferred.size).toBeGreaterThan(asked / 2);
+    ask('fast', 'fast');
+    expect(entered.at(-1)).toBe('fast');
+  });
+
+  it('lets those wait for a rate limit that its clock lets through soon, however slow the webhook is', () => {
+    const { ask, end, pass, deferred, passes } = bound(aGate());
+    for (let n = 0; n < 60; n++) {
+      ask(`a${n}`, 'a', { ratePerSecond: 4 });
+      const those = [...passes.keys()].slice(0, 1);
+      pass(250);
+      for (const name of those) if (n >= 8) end(name);
+    }
+    for (let n = 0; n < 20; n++) ask(`b${n}`, 'a', { ratePerSecond: 4 });
+    expect(deferred.size).toBe(0);
+  });
+
   it('notices that a webhook has begun to hang, before its first request has ended', () => {
     const { askMany, pass, deferred, gate } = bound(aGate());
     askMany(48, 'a');

@@ -191,19 +191,21 @@ export class EndpointLane {
     if (rate && (rateWaitMs > this.bounds.maxRateWaitMs || place > MAX_RATE_WAITING)) {
       return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
     }
-    if (this.inFlight < maxConcurrency || !this.isToBlame(nowMs)) return null;
-    if (this.waitMs(place, nowMs) <= this.bounds.maxWaitMs) return null;
+    // Not full, and nothing of its own to wait for: the process has no more places for it.
+    const isKeptOut = this.inFlight < maxConcurrency && this.startsInMs(nowMs) === 0;
+    if (this.inFlight < maxConcurrency && !isKeptOut) return null;
+    if (!this.isToBlame(nowMs) || this.waitMs(place, nowMs) <= this.bounds.maxWaitMs) return null;
     return { reason: 'busy', expectedWaitMs: (place + before) * this.turnMs(nowMs) };
   }
 
   /**
-   * How long a place of a full webhook's queue waits: for those before it, and as long again as those in flight have taken beyond
-   * what is usual. A pause is one pause, and not one of each request to come.
+   * How long a place of its queue waits: for those before it, as many at a time as it has in flight now, and as long again as
+   * those have taken beyond what is usual. A pause is one pause, and not one of each request to come.
    */
   private waitMs(place: number, nowMs: number): number {
     const ageMs = this.ageMs(nowMs);
     const usualMs = this.usualMs ?? ageMs;
-    return (place / this.limits().maxConcurrency) * usualMs + Math.max(0, ageMs - usualMs);
+    return (place / Math.max(1, this.inFlight)) * usualMs + Math.max(0, ageMs - usualMs);
   }
 
   /** How many of those that were put off will have their turn before one that is put off now. */
