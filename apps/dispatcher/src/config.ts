@@ -50,7 +50,7 @@ export const config = {
     schema: setting.integer(1, 10_000),
     default: '1000',
     unit: 'requests',
-    doc: 'Requests in flight in this process. At 100 ms a request, 1,000 are 10,000 deliveries a second. Once half are taken, a slow webhook gets no second one.',
+    doc: 'Requests in flight in this process. At 100 ms a request, 1,000 are 10,000 deliveries a second. Once half are taken, a slow webhook gets no second one, and none of the last eighth.',
   },
   maxHeldRecords: {
     env: 'DITS_MAX_HELD_RECORDS',

@@ -113,6 +113,27 @@ describe('places', () => {
     }
   });
 
+  it('keeps some places for those that answer when more webhooks hang than there are places', () => {
+    const { gate, ask, pass, entered, end, deferred, passes } = bound(aGate({ maxInFlight: 80 }));
+    for (let n = 0; n < 70; n++) ask(`first${n}`, `hanging${n}`);
+    pass(10_000);
+    for (const name of [...passes.keys()]) end(name, 'failure');
+    for (let n = 0; n < 70; n++) ask(`hanging${n}`, `hanging${n}`);
+    expect(gate.inFlight).toBe(70);
+    for (let n = 0; n < 70; n++) ask(`more${n}`, `hanging${n}`);
+    expect(gate.inFlight).toBe(70);
+    for (let n = 0; n < 100; n++) {
+      ask(`fast${n}`, 'fast');
+      expect(entered.at(-1)).toBe(`fast${n}`);
+      end(`fast${n}`);
+    }
+    // A place that one of them gives back is another's again.
+    end('hanging0', 'failure');
+    ask('once more', 'hanging0');
+    expect(gate.inFlight).toBe(70);
+    expect(deferred.size).toBe(70);
+  });
+
   it('does not hold up a cancelled one, and knows that it is gone', () => {
     const { gate, ask, waiters, end, entered, now } = bound(aGate());
     for (const name of ['1', '2', '3']) ask(name, 'a', { maxConcurrency: 1 });

@@ -20,6 +20,10 @@ export interface GateRequest {
   isRetry: boolean;
 }
 
+// Shares of the process's places. From here on a slow webhook gets no second one.
+const SCARCE_FROM = 1 / 2;
+// And from here on none: a thousand webhooks that hang, with a request each, would take all.
+const FOR_QUICK_FROM = 7 / 8;
 // Weight of the newest request in the mean of all.
 const NEWEST_OF_ALL = 0.02;
 // How soon a queue that has become too slow is noticed when nobody comes or leaves.
@@ -44,8 +48,8 @@ const SWEEP_EVERY_MS = 60_000;
  *   record) would be all that was attempted since. Webhooks that wait and could go take turns, so that one with a long queue
  *   gets no more places than one with a short queue.
  * - Work-conserving: while there are places a webhook gets all that its own bounds allow. Only once half of the process's
- *   places are taken a slow webhook (500 ms and more a request) gets no second one, so that many that hang leave
- *   the other half to those that answer.
+ *   places are taken a slow webhook (500 ms and more a request) gets no second one, and of the last eighth none, so that many that
+ *   hang leave the other half to those that answer, and very many a part.
  * - A webhook's state is dropped when nothing is in flight or waiting, and nothing is known against it; else ten
  *   minutes later.
  */
@@ -161,9 +165,11 @@ export class EndpointGate {
 
   /** The next in turn; at its end again when more of it wait. */
   private nextReady(nowMs: number): EndpointLane | undefined {
-    const isScarce = this.total * 2 >= this.options.maxInFlight;
+    const { maxInFlight } = this.options;
+    const isScarce = this.total >= maxInFlight * SCARCE_FROM;
+    const isForQuick = this.total >= maxInFlight * FOR_QUICK_FROM;
     for (const lane of this.ready) {
-      if (isScarce && lane.inFlight > 0 && lane.isSlow(nowMs)) continue;
+      if (isScarce && (lane.inFlight > 0 || isForQuick) && lane.isSlow(nowMs)) continue;
       this.ready.delete(lane);
       return lane;
     }
