@@ -100,14 +100,20 @@ export class OffsetQueries {
       try {
         return await question(await admin);
       } catch (cause) {
-        // A client that failed may hold on to a dead connection: the next question gets a new one.
-        if (this.admin === admin) this.admin = null;
-        void admin.then((a) => a.disconnect()).catch(() => undefined);
+        this.renew(admin);
         if (attempt >= MAX_ATTEMPTS || !isPassing(cause))
           throw new KafkaFault(`Kafka did not tell the ${what}: ${errorText(cause)}`, { cause });
         await sleep(backoff.next());
       }
     }
+  }
+
+  /** A client that failed may hold on to a dead connection: the next question gets a new one. */
+  private renew(failed: Promise<Admin>): void {
+    // Of all the questions that it failed, one does it.
+    if (this.admin !== failed) return;
+    this.admin = null;
+    void failed.then((admin) => admin.disconnect()).catch(() => undefined);
   }
 
   private async connect(): Promise<Admin> {
