@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { repositoryRoot } from './paths.ts';
 import { addFailures, closingLine, countTests, isGood, type TestCounts } from './test-counts.ts';
+import { selectionOf, TEST_PARTS, type TestPart } from './test-selection.ts';
 import { holdTestServices } from './test-services.ts';
 
 const help = `npm test [-- [--only unit|int|e2e] [<Jest arguments>]]
@@ -58,7 +59,9 @@ export async function test(argv: string[], signal: AbortSignal): Promise<number>
     }
   }
   const counts = await withServices(only !== 'unit', signal, async () => {
-    const ofTests = await headed('tests', signal, () => runJest([...selection(only), ...jestArgs], signal));
+    const ofTests = await headed('tests', signal, () =>
+      runJest([...(only ? selectionOf(only) : []), ...jestArgs], signal),
+    );
     if (!isWhole) return ofTests;
     const ok = await headed('rules and dashboards with Prometheus', signal, async () => {
       return (await runChild(process.execPath, prometheusCommand, signal)) === 0;
@@ -71,25 +74,12 @@ export async function test(argv: string[], signal: AbortSignal): Promise<number>
   return isGood(all) ? 0 : 1;
 }
 
-function readArgs(argv: string[]): { only: string | undefined; jestArgs: string[] } {
+function readArgs(argv: string[]): { only: TestPart | undefined; jestArgs: string[] } {
   const at = argv.indexOf('--only');
-  const only = at < 0 ? undefined : argv[at + 1];
-  if (at >= 0 && !['unit', 'int', 'e2e'].includes(only ?? ''))
-    throw new Error(`--only takes unit, int or e2e\n\n${help}`);
-  return { only, jestArgs: at < 0 ? argv : argv.toSpliced(at, 2) };
-}
-
-function selection(only: string | undefined): string[] {
-  switch (only) {
-    case 'unit':
-      return ['--testPathIgnorePatterns', '/node_modules/', '/dist/', '\\.int\\.test\\.ts$', '/e2e/', '--'];
-    case 'int':
-      return ['--testPathPatterns', '\\.int\\.test\\.ts$', '--'];
-    case 'e2e':
-      return ['--selectProjects', 'e2e', '--'];
-    default:
-      return [];
-  }
+  if (at < 0) return { only: undefined, jestArgs: argv };
+  const only = TEST_PARTS.find((part) => part === argv[at + 1]);
+  if (!only) throw new Error(`--only takes unit, int or e2e\n\n${help}`);
+  return { only, jestArgs: argv.toSpliced(at, 2) };
 }
 
 async function withServices<T>(needed: boolean, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
