@@ -191,9 +191,8 @@ export class EndpointLane {
     if (rate && (rateWaitMs > this.bounds.maxRateWaitMs || place > MAX_RATE_WAITING)) {
       return { reason: 'rate_limited', expectedWaitMs: rate.waitMs(nowMs, place - 1 + before) };
     }
-    // Not full, and nothing of its own to wait for: the process has no more places for it.
-    const isKeptOut = this.inFlight < maxConcurrency && this.startsInMs(nowMs) === 0;
-    if (this.inFlight < maxConcurrency && !isKeptOut) return null;
+    // For its rate, or for a probe to go: that is no queue. Else it is full, or the process has no more places for it.
+    if (this.inFlight < maxConcurrency && this.startsInMs(nowMs) > 0) return null;
     if (!this.isToBlame(nowMs) || this.waitMs(place, nowMs) <= this.bounds.maxWaitMs) return null;
     return { reason: 'busy', expectedWaitMs: (place + before) * this.turnMs(nowMs) };
   }
