@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { relative } from 'node:path';
 import { expect, it } from '@jest/globals';
-import { repositoryRoot } from './paths.js';
-import { selectionOf, TEST_PARTS } from './test-selection.js';
+import { repositoryRoot } from './paths.ts';
+import { selectionOf, TEST_PARTS } from './test-selection.ts';
 
 function list(args: string[]): string[] {
   const command = ['--experimental-vm-modules', 'node_modules/jest/bin/jest.js', '--listTests', ...args];
