@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { EventCatalogue } from '@dits/contracts';
+import { EventCatalogue, WEBHOOKS_CONFIRM_AFTER_MS } from '@dits/contracts';
 import {
   AuditPartitions,
   AuditStore,
@@ -63,6 +63,7 @@ import { LimitsGuard } from './http/limits.guard.js';
 import type { JobDeps } from './jobs/create-job.js';
 import { JOB_DEPS, JobReader } from './jobs/job-reader.js';
 import { JobRunner } from './jobs/job-runner.js';
+import { confirmed } from './outbox/confirmation.js';
 import { outboxMetrics } from './outbox/outbox-metrics.js';
 import { OutboxRelay } from './outbox/outbox-relay.js';
 import { RedeliveriesController } from './redeliveries/redeliveries.controller.js';
@@ -115,12 +116,14 @@ export class AppModule {
     await this.makeAuditPartitions(runtime, database);
     const entries = new AuditStore(database);
     const newId = () => uuidV7(now(), randomBytes(10));
+    const flushed = (): Promise<boolean> => relay.flushed(config.activeTimeoutMs);
     const shared = {
       inTransaction: <T>(what: string, work: Parameters<typeof inTransaction<T>>[2]) =>
         inTransaction(database, what, work),
       newId,
       audit: new AuditTrail({ entries, newId }),
-      flushed: () => relay.flushed(config.activeTimeoutMs),
+      flushed,
+      confirmed: () => confirmed(flushed, WEBHOOKS_CONFIRM_AFTER_MS),
       kick: () => relay.kick(),
       now,
       log,
@@ -207,7 +210,7 @@ export class AppModule {
         { provide: RATE_POLICY, useValue: policy },
         {
           provide: IDEMPOTENCY_DEPS,
-          useValue: { store: idempotency, box, flushed: shared.flushed, now } satisfies IdempotencyDeps,
+          useValue: { store: idempotency, box, confirmed: shared.confirmed, now } satisfies IdempotencyDeps,
         },
         { provide: APP_GUARD, useClass: BearerGuard },
         { provide: APP_GUARD, useClass: RateLimitGuard },

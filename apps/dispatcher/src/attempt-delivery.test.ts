@@ -530,7 +530,7 @@ describe('attemptDelivery', () => {
       [
         'by asking now and then, when it has waited since it was routed',
         { ...fresh, timestampMs: NOW_MS - 2_000 },
-        'until 100 ms ago',
+        'until 50 ms ago',
       ],
       [
         'by asking, when it was put off',
@@ -558,6 +558,18 @@ describe('attemptDelivery', () => {
       await attempt(record);
       expect(sent).toHaveLength(1);
       expect(asks).toEqual([asked]);
+    });
+
+    it('by asking, when the router knew it before it said how far it had read', async () => {
+      const known = new Map<string, WebhookSnapshot>();
+      const webhooks = {
+        find: (id: string) => known.get(id),
+        catchUp: async () => void known.set(webhook.webhook_id, webhook),
+        catchUpTo: async () => {},
+      };
+      const { attempt, sent } = aStage({ deps: { webhooks } });
+      await attempt(fresh);
+      expect(sent).toHaveLength(1);
     });
   });
 

@@ -1,5 +1,5 @@
 import type { Delivery, Outcome, WebhookSnapshot } from '@dits/contracts';
-import { PoisonRecordError, WEBHOOKS_MARK_HEADER } from '@dits/contracts';
+import { PoisonRecordError, WEBHOOKS_MARK_HEADER, WEBHOOKS_MAX_AGE_MS } from '@dits/contracts';
 import { classify, type GateLimits, type SendResult } from '@dits/domain';
 import type { SendRequest } from '@dits/http-delivery';
 import { replayOf, type Codec, type IncomingRecord, type OutgoingRecord } from '@dits/kafka';
@@ -202,13 +202,12 @@ function verdictOf({ kind, staleConnection }: SendResult, outcome: Outcome): 'su
 
 // Beyond it a delivery has waited, for us or at the gate.
 const FRESH_MS = 1_000;
-// One question to Kafka for all first attempts of a backlog that begin so close together.
-const BACKLOG_AGE_MS = 100;
 
 /**
  * Resolves when the tables know every change that counts for an attempt: of one that was routed a moment ago, those that were
- * confirmed before its event was accepted, which costs nothing; of one in a backlog, those that were made until a tenth of
- * a second ago; of any other, all that were made until now, about 2 ms and one request to Kafka for all that begin meanwhile.
+ * confirmed before its event was accepted, which costs nothing; of one in a backlog, those that were confirmed until now, one request
+ * to Kafka for all that begin in the same 50 ms; of any other, all that were made until now, about 2 ms and one request for all that begin
+ * meanwhile.
  */
 async function knowChanges(
   delivery: Delivery,
@@ -219,9 +218,14 @@ async function knowChanges(
   const waited = hasWaited(delivery);
   // A dead letter that was put back has the mark of its event, and the webhook may have been mended since.
   const isFirst = mark !== undefined && !waited && replayOf(record) === null;
-  if (isFirst && now() - record.timestampMs < FRESH_MS) return webhooks.catchUpTo(mark.toString());
+  if (isFirst) {
+    const isFresh = now() - record.timestampMs < FRESH_MS;
+    await (isFresh ? webhooks.catchUpTo(mark.toString()) : webhooks.catchUp(WEBHOOKS_MAX_AGE_MS));
+    // Else the router knows it and we do not: it was registered after the mark, or is deleted.
+    if (webhooks.find(delivery.webhook_id)) return;
+  }
   // What has waited may have been asked for again; a first attempt has hardly had the time.
-  await Promise.all([webhooks.catchUp(isFirst ? BACKLOG_AGE_MS : 0), waited && redeliveries.catchUp()]);
+  await Promise.all([webhooks.catchUp(0), waited && redeliveries.catchUp()]);
 }
 
 const hasWaited = ({ first_attempt_at_ms, deferrals }: Delivery): boolean =>

@@ -1,3 +1,4 @@
+import { WEBHOOKS_MAX_AGE_MS } from '@dits/contracts';
 import { connectProducer, followWebhooks, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { RouterConfig } from './config.js';
@@ -21,7 +22,7 @@ export class AppModule {
       now,
     });
     const deps: RouteDeps = {
-      catchUpWebhooks: catchUp,
+      catchUpWebhooks: () => catchUp(WEBHOOKS_MAX_AGE_MS),
       match: (scope) => table.match(scope),
       decodeEvent: (value) => codec.decodeEvent(value),
       encode: (name, record) => codec.encode(name, record),

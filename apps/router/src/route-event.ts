@@ -24,7 +24,7 @@ const MAX_DELIVERIES_PER_ENTRY = 5_000;
 const MAX_ACCEPT_TIME_MS = 2 ** 48 - 1;
 
 export interface RouteDeps {
-  /** Resolves when {@link match} knows every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is. */
+  /** Resolves when {@link match} knows every change of a webhook that was confirmed before the call, to a mark of how far that is. */
   catchUpWebhooks(): Promise<string>;
   match(scope: EventScope): WebhookSnapshot[];
   decodeEvent(value: Buffer | null): Promise<{ type: EventType; event: AnyEvent }>;

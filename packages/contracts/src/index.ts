@@ -23,7 +23,9 @@ export {
   ROUTE_AGAIN_HEADER,
   stageGroups,
   topicNames,
+  WEBHOOKS_CONFIRM_AFTER_MS,
   WEBHOOKS_MARK_HEADER,
+  WEBHOOKS_MAX_AGE_MS,
 } from './topics.js';
 export type { StageGroups, TopicNames } from './topics.js';
 export { FRAME_BYTES, frame, unframe, writeFrame } from './wire-format.js';

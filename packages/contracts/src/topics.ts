@@ -54,7 +54,19 @@ export function stageGroups(prefix = ''): StageGroups {
 }
 
 /**
- * Header of a delivery that the router made: how far it had read `dits.webhooks`. A dispatcher that has read as far
+ * Header of a delivery that the router made: how far at least it had read `dits.webhooks`. A dispatcher that has read as far
  * knows every webhook that was registered, and every change that was confirmed, before the event was accepted.
  */
 export const WEBHOOKS_MARK_HEADER = 'dits-webhooks-mark';
+
+/**
+ * Longest that a router, or a dispatcher of a first attempt, may go without asking how far `dits.webhooks` goes, ms. What was on it before
+ * it knows.
+ */
+export const WEBHOOKS_MAX_AGE_MS = 50;
+
+/**
+ * How long after a change is on `dits.webhooks` the API confirms it, ms: longer than {@link WEBHOOKS_MAX_AGE_MS}, so that whatever
+ * comes after the confirmation meets the change.
+ */
+export const WEBHOOKS_CONFIRM_AFTER_MS = 75;

@@ -7,7 +7,7 @@ import type { Runtime } from './runtime.js';
 /** All webhooks in memory, kept up to date. */
 export interface FollowedWebhooks {
   table: WebhookTable;
-  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is; or `maxAgeMs` before that. */
+  /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is; or that was there `maxAgeMs` before. */
   catchUp: (maxAgeMs?: number) => Promise<string>;
   /** Resolves when the table holds every webhook before a mark. */
   catchUpTo: (mark: string) => Promise<void>;

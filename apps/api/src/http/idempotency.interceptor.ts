@@ -20,7 +20,7 @@ export interface IdempotencyDeps {
   store: IdempotencyStore;
   /** Answers may hold a secret, so they are stored sealed. */
   box: SecretBox;
-  flushed: () => Promise<boolean>;
+  confirmed: () => Promise<boolean>;
   now: () => number;
 }
 
@@ -91,7 +91,7 @@ export class IdempotencyInterceptor implements NestInterceptor {
 
   private async repeat(claim: IdempotencyClaim, sealed: string, to: FastifyReply): Promise<unknown> {
     // The first answer may have been "stored, not yet active"; what it promises must hold before it is repeated.
-    if (!(await this.deps.flushed())) {
+    if (!(await this.deps.confirmed())) {
       throw new ProblemException(503, {
         detail: 'The change of the first request with this Idempotency-Key is stored and not active yet.',
         code: 'stored_not_active',

@@ -91,7 +91,8 @@ describe('redelivering one delivery', () => {
     const { id } = await aDelivery(START + 5_000, FAILED);
     const answers = await Promise.all([redeliver(id), redeliver(id)]);
     expect(answers.map(({ status }) => status)).toEqual([202, 202]);
-    await until(() => madeOf(id).length === 2);
+    // Two readers here, so wait for both.
+    await until(() => madeOf(id).length === 2 && replacedOf(id).length > 0);
     const times = madeOf(id).map((record) => record.redelivered_at_ms);
     expect(times[1]).toBeGreaterThan(times[0]);
     expect(replacedOf(id).map(({ value }) => value.record.redelivered_at_ms)).toEqual([times[1]]);

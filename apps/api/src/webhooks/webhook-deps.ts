@@ -20,8 +20,8 @@ export interface WebhookDeps {
   webhooks: WebhookStore;
   outbox: Pick<Outbox, 'append'>;
   audit: Pick<AuditTrail, 'record'>;
-  /** True when everything committed until now is on its topic; false when that takes too long. */
-  flushed: () => Promise<boolean>;
+  /** True when whatever comes next meets everything committed until now; false when that takes too long. */
+  confirmed: () => Promise<boolean>;
   /** Has the outbox relayed now, without waiting for it. */
   kick: () => void;
   codec: Pick<Codec, 'encode'>;
@@ -76,9 +76,9 @@ export function noWebhook(id: string): ProblemException {
   return new ProblemException(404, { detail: `There is no webhook ${id} here.`, code: 'webhook_not_found' });
 }
 
-/** Waits until a stored change is on its topic, where the next event meets it. Throws a 503 when that takes too long. */
+/** Waits until the next event meets a stored change. Throws a 503 when that takes too long. */
 export async function untilActive(deps: WebhookDeps, scope: WebhookScope, id: string): Promise<void> {
-  if (await deps.flushed()) return;
+  if (await deps.confirmed()) return;
   throw new ProblemException(503, {
     detail: `The change of webhook ${id} is stored and becomes active by itself, but it is not active yet.`,
     code: 'stored_not_active',

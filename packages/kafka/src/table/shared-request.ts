@@ -9,6 +9,7 @@ export class SharedRequest<T> {
   private next: Promise<T> | null = null;
   private latest: { sentAtMs: number; answer: T } | null = null;
 
+  /** @param now ms; one that is never set back, or an answer would be taken for a new one. */
   constructor(
     private readonly send: () => Promise<T>,
     private readonly now: () => number,

@@ -112,7 +112,10 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
       reportApplied();
     }
   };
-  const ends = new SharedRequest((): Promise<PartitionEnd[]> => offsets.ends(topic), Date.now);
+  const ends = new SharedRequest(
+    (): Promise<PartitionEnd[]> => offsets.ends(topic),
+    () => performance.now(),
+  );
   const timeoutMs = options.catchUpTimeoutMs ?? 10_000;
   const within = async <T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> => {
     const stop = new AbortController();
