@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { WEBHOOKS_CONFIRM_AFTER_MS, WEBHOOKS_MAX_AGE_MS } from '@dits/contracts';
 import { confirmed } from './confirmation.js';
 
 /** A clock whose sleeps end early by as much as is given, one after the other. */
@@ -25,6 +26,10 @@ describe('confirmed', () => {
       expect(clock.now()).toBeGreaterThanOrEqual(onTopicAtMs + 75);
     },
   );
+
+  it('waits longer than routers go without asking', () => {
+    expect(WEBHOOKS_CONFIRM_AFTER_MS).toBeGreaterThan(WEBHOOKS_MAX_AGE_MS);
+  });
 
   it('does not wait for what is not on its topic', async () => {
     const clock = aClock([]);
