@@ -70,3 +70,16 @@ it('answers again with what is not too old, by when it was asked', async () => {
   expect(await shared.ask(100)).toBe(2);
   expect(await shared.ask()).toBe(3);
 });
+
+it('sends one request for all who take one that is not too old, also while it is under way, and another after it failed', async () => {
+  let sent = 0;
+  const shared = new SharedRequest(
+    () => (++sent === 1 ? Promise.reject(new Error('away')) : Promise.resolve(sent)),
+    () => 1_000,
+  );
+  const many = (): Promise<PromiseSettledResult<number>[]> =>
+    Promise.allSettled(Array.from({ length: 100 }, () => shared.ask(50)));
+  expect((await many()).filter(({ status }) => status === 'rejected')).toHaveLength(100);
+  expect(await many()).toEqual(Array(100).fill({ status: 'fulfilled', value: 2 }));
+  expect(sent).toBe(2);
+});

@@ -7,7 +7,7 @@
 export class SharedRequest<T> {
   private underWay: Promise<T> | null = null;
   private next: Promise<T> | null = null;
-  private latest: { sentAtMs: number; answer: T } | null = null;
+  private latest: { sentAtMs: number; answer: Promise<T> } | null = null;
 
   /** @param now ms; one that is never set back, or an answer would be taken for a new one. */
   constructor(
@@ -15,11 +15,10 @@ export class SharedRequest<T> {
     private readonly now: () => number,
   ) {}
 
-  /** @param maxAgeMs An answer to a request that was sent so long ago does as well. Default 0: none but a new one. */
+  /** @param maxAgeMs A request that was sent so long ago does as well, under way or answered. Default 0: none but a new one. */
   ask(maxAgeMs = 0): Promise<T> {
     const { latest } = this;
-    if (maxAgeMs > 0 && latest && this.now() - latest.sentAtMs <= maxAgeMs)
-      return Promise.resolve(latest.answer);
+    if (maxAgeMs > 0 && latest && this.now() - latest.sentAtMs <= maxAgeMs) return latest.answer;
     if (!this.underWay) return this.begin();
     this.next ??= this.underWay.then(
       () => this.begin(),
@@ -33,13 +32,14 @@ export class SharedRequest<T> {
     const sentAtMs = this.now();
     const request = this.send();
     this.underWay = request;
+    this.latest = { sentAtMs, answer: request };
     const ended = (): void => {
       if (this.underWay === request) this.underWay = null;
     };
-    request.then((answer) => {
-      this.latest = { sentAtMs, answer };
+    request.then(ended, () => {
       ended();
-    }, ended);
+      if (this.latest?.answer === request) this.latest = null;
+    });
     return request;
   }
 }
