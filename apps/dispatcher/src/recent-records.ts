@@ -1,5 +1,6 @@
 import type { Delivery } from '@dits/contracts';
 import { replayOf, type IncomingRecord } from '@dits/kafka';
+import { LRUCache } from 'lru-cache';
 
 // At 2,000 deliveries a second the last 25 s, longer than it takes a group to settle after a death; about 10 MB.
 const CAPACITY = 50_000;
@@ -11,9 +12,11 @@ const CAPACITY = 50_000;
  * again, and each then has a next step of its own: without this every copy would go through the whole schedule.
  */
 export class RecentRecords {
-  private readonly keys = new Set<string>();
+  private readonly keys: LRUCache<string, true>;
 
-  constructor(private readonly capacity = CAPACITY) {}
+  constructor(capacity = CAPACITY) {
+    this.keys = new LRUCache({ max: capacity });
+  }
 
   /**
    * True for a copy of a record that is done: of one that was put off, while it is put off as often; of one whose attempt was made, also
@@ -27,8 +30,7 @@ export class RecentRecords {
   /** The record is done: its log entry and its next step are durable. */
   add(delivery: Delivery, record: IncomingRecord, { isPutOff }: { isPutOff: boolean }): void {
     const attempt = attemptOf(delivery, record);
-    this.keys.add(isPutOff ? `${attempt}/${delivery.deferrals}` : attempt);
-    if (this.keys.size > this.capacity) this.keys.delete(this.keys.values().next().value!);
+    this.keys.set(isPutOff ? `${attempt}/${delivery.deferrals}` : attempt, true);
   }
 }
 

@@ -1,3 +1,5 @@
+import { LRUCache } from 'lru-cache';
+
 // Each is the first failure of one receiver during a fault of the proxy; more of them tell nothing new.
 const MAX_FAILING = 10_000;
 
@@ -10,7 +12,7 @@ const MAX_FAILING = 10_000;
  */
 export class ProxyWitness {
   /** Receivers that have failed, and when first. */
-  private readonly failing = new Map<string, number>();
+  private readonly failing = new LRUCache<string, number>({ max: MAX_FAILING });
   private servedAtMs = -Infinity;
   private faultSinceMs: number | null = null;
 
@@ -41,11 +43,7 @@ export class ProxyWitness {
       this.failing.delete(receiver);
       return 'receiver';
     }
-    if (failedAtMs === undefined) {
-      const [oldest] = this.failing.keys();
-      if (oldest !== undefined && this.failing.size >= MAX_FAILING) this.failing.delete(oldest);
-      this.failing.set(receiver, this.nowMs());
-    }
+    if (failedAtMs === undefined) this.failing.set(receiver, this.nowMs());
     this.unreached();
     return 'proxy';
   }

@@ -1,4 +1,5 @@
 import { refuseText, refuseUrl, type DestinationPolicy, type Refusal } from '@dits/domain';
+import { LRUCache } from 'lru-cache';
 
 /** What a url says of where it leads: as the URL standard reads it, or why the policy refuses it. */
 export type Target = { url: URL; origin: string } | { refusal: Refusal };
@@ -11,7 +12,7 @@ const MAX_URLS = 10_000;
  * a delivery. The address that a name leads to is not judged here, but at each connect.
  */
 export class Targets {
-  private readonly known = new Map<string, Target>();
+  private readonly known = new LRUCache<string, Target>({ max: MAX_URLS });
 
   constructor(private readonly policy: DestinationPolicy) {}
 
@@ -20,7 +21,6 @@ export class Targets {
     if (known) return known;
     const target = this.judge(text);
     this.known.set(text, target);
-    if (this.known.size > MAX_URLS) this.known.delete(this.known.keys().next().value!);
     return target;
   }
 

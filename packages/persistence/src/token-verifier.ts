@@ -1,4 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
 import type { DatabaseLog } from './database.js';
 import type { Token } from './entities/token.js';
 
@@ -66,8 +67,8 @@ interface Entry {
  * A token whose hash was made with an older key gets one of the first key at its next look-up.
  */
 export class TokenVerifier {
-  private readonly entries = new Map<string, Entry>();
-  private readonly hashed = new Map<string, [TokenHash, ...TokenHash[]]>();
+  private readonly entries = new LRUCache<string, Entry>({ max: MAX_ENTRIES });
+  private readonly hashed = new LRUCache<string, [TokenHash, ...TokenHash[]]>({ max: MAX_ENTRIES });
   private readonly lookups = new Map<string, Promise<Token | null>>();
   private databaseDown = false;
   private failedAtMs = -Infinity;
@@ -109,7 +110,6 @@ export class TokenVerifier {
     if (this.o.isMistyped?.(text)) return null;
     const hashes = this.o.hashes(text);
     this.hashed.set(key, hashes);
-    if (this.hashed.size > MAX_ENTRIES) this.hashed.delete(this.hashed.keys().next().value!);
     return hashes;
   }
 
@@ -160,9 +160,7 @@ export class TokenVerifier {
     this.setDatabaseDown(false);
     const stored = token?.hash;
     if (!stored || !hashes.some(({ hash }) => timingSafeEqual(stored, hash))) token = null;
-    this.entries.delete(key);
     this.entries.set(key, { token, readAtMs });
-    if (this.entries.size > MAX_ENTRIES) this.entries.delete(this.entries.keys().next().value!);
     if (token && token.keyId !== hashes[0].keyId) this.rehash(token, hashes[0]);
     return token;
   }

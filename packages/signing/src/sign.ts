@@ -61,7 +61,7 @@ export function signedBytes(message: { id: string; timestamp: string; body: Uint
 const MAX_KEYS = 1_000;
 
 /**
- * The keys of the secrets that were used last. On Node 24 an HMAC takes 20 µs with the bytes of a key, 6 µs with a key object that is
+ * The keys of secrets that were used lately. On Node 24 an HMAC takes 20 µs with the bytes of a key, 6 µs with a key object that is
  * made for it, and 4 µs with one that is there.
  */
 class Keys {
@@ -73,8 +73,9 @@ class Keys {
     const known = this.keys.get(secret);
     if (known) return known;
     const key = createSecretKey(this.bytesOf(secret));
+    // All at once: a Map that loses its first again and again passes over all that it has lost to find the next.
+    if (this.keys.size >= MAX_KEYS) this.keys.clear();
     this.keys.set(secret, key);
-    if (this.keys.size > MAX_KEYS) this.keys.delete(this.keys.keys().next().value!);
     return key;
   }
 }

@@ -1,4 +1,5 @@
 import { RegistryFault } from '@dits/contracts';
+import { LRUCache } from 'lru-cache';
 import { Backoff } from '../backoff.js';
 import { errorText } from '../error-text.js';
 import type { Log } from '../log.js';
@@ -16,6 +17,17 @@ export interface SchemaLookupOptions {
   now: () => number;
 }
 
+interface Negative {
+  found: FoundSchema;
+  untilMs: number;
+}
+
+interface Failed {
+  fault: RegistryFault;
+  backoff: Backoff;
+  untilMs: number;
+}
+
 /**
  * Looks schemas up by id, sparing the registry.
  *
@@ -24,8 +36,8 @@ export interface SchemaLookupOptions {
  */
 export class SchemaLookup {
   private readonly underWay = new Map<number, Promise<FoundSchema>>();
-  private readonly negative = new Map<number, { found: FoundSchema; untilMs: number }>();
-  private readonly failed = new Map<number, { fault: RegistryFault; backoff: Backoff; untilMs: number }>();
+  private readonly negative = new LRUCache<number, Negative>({ max: MAX_REMEMBERED });
+  private readonly failed = new LRUCache<number, Failed>({ max: MAX_REMEMBERED });
   private atOnce = 0;
   private readonly queued: { enter: () => void; fail: (fault: RegistryFault) => void }[] = [];
 
@@ -52,14 +64,14 @@ export class SchemaLookup {
     try {
       const found = await registry.find(id);
       this.failed.delete(id);
-      if (found.kind !== 'avro') remember(this.negative, id, { found, untilMs: now() + negativeTtlMs });
+      if (found.kind !== 'avro') this.negative.set(id, { found, untilMs: now() + negativeTtlMs });
       return found;
     } catch (error) {
       const fault =
         error instanceof RegistryFault ? error : new RegistryFault(errorText(error), { cause: error });
       const backoff = this.failed.get(id)?.backoff ?? new Backoff(200, 5000);
       const waitMs = backoff.next();
-      remember(this.failed, id, { fault, backoff, untilMs: now() + waitMs });
+      this.failed.set(id, { fault, backoff, untilMs: now() + waitMs });
       log.warn({ schema_id: id, error: fault.message, retry_in_ms: waitMs }, 'registry.lookup_failed');
       // With a registry that hangs, hundreds of ids in a row would be hundreds of deadlines.
       for (const waiting of this.queued.splice(0)) waiting.fail(fault);
@@ -79,10 +91,4 @@ export class SchemaLookup {
     if (next) next.enter();
     else this.atOnce--;
   }
-}
-
-function remember<V>(map: Map<number, V>, id: number, value: V): void {
-  map.delete(id);
-  map.set(id, value);
-  if (map.size > MAX_REMEMBERED) map.delete(map.keys().next().value!);
 }

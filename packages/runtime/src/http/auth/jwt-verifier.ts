@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { IdentityFault } from '@dits/contracts';
 import { errors, jwtVerify, type JWTPayload } from 'jose';
+import { LRUCache } from 'lru-cache';
 import type { Logger } from '../../logger.js';
 import type { VerifiedToken } from '../bearer-guard.js';
 import { readClaims, type ClaimNames } from './jwt-claims.js';
@@ -41,7 +42,7 @@ export function isJwt(text: string): boolean {
  */
 export class JwtVerifier {
   private readonly keys: ProviderKeys;
-  private readonly kept = new Map<string, Verified>();
+  private readonly kept = new LRUCache<string, Verified>({ max: MAX_KEPT });
 
   constructor(
     private readonly o: { rules: JwtRules; log: Pick<Logger, 'info' | 'warn'>; now: () => number },
@@ -101,7 +102,6 @@ export class JwtVerifier {
     const { now, log, rules } = this.o;
     const untilMs = Math.min(now() + KEEP_MS, (expiresAtS + rules.clockToleranceS) * 1_000);
     this.kept.set(key, { token, untilMs });
-    if (this.kept.size > MAX_KEPT) this.kept.delete(this.kept.keys().next().value!);
     log.info({ token_id: token.tokenId, subject: token.subject, scopes: token.scopes }, 'jwt.accepted');
   }
 

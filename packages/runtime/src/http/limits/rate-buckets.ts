@@ -1,4 +1,5 @@
 import type { ThrottlerStorage } from '@nestjs/throttler';
+import { LRUCache } from 'lru-cache';
 
 /** How fast something may go on, and how far at once. */
 export interface Rate {
@@ -32,9 +33,11 @@ const MAX_KEYS = 10_000;
  * there are too many; it starts full if its key comes back.
  */
 export class RateBuckets implements ThrottlerStorage {
-  private readonly buckets = new Map<string, Bucket>();
+  private readonly buckets: LRUCache<string, Bucket>;
 
-  constructor(private readonly o: { now: () => number; maxKeys?: number }) {}
+  constructor(private readonly o: { now: () => number; maxKeys?: number }) {
+    this.buckets = new LRUCache({ max: o.maxKeys ?? MAX_KEYS });
+  }
 
   /** Takes one when there is one. */
   take(key: string, rate: Rate): BucketLevel {
@@ -75,11 +78,7 @@ export class RateBuckets implements ThrottlerStorage {
     const passedS = Math.max(0, nowMs - bucket.atMs) / 1_000;
     bucket.level = Math.min(burst, bucket.level + passedS * perSecond);
     bucket.atMs = nowMs;
-    this.buckets.delete(key);
     this.buckets.set(key, bucket);
-    if (this.buckets.size > (this.o.maxKeys ?? MAX_KEYS)) {
-      this.buckets.delete(this.buckets.keys().next().value!);
-    }
     return bucket;
   }
 }
