@@ -1,8 +1,9 @@
 import { KafkaFault } from '@dits/contracts';
-import kafkajs, { type Admin } from 'kafkajs';
+import type { Admin } from 'kafkajs';
 import { Backoff, settledWithin, sleep } from './backoff.js';
 import type { KafkaConnection } from './connection.js';
 import { errorText } from './error-text.js';
+import { isPassing } from './passing-fault.js';
 
 // The protocol's word for the end of a partition. Our kafkajs asks nothing else then.
 const LATEST = -1;
@@ -123,9 +124,4 @@ export class OffsetQueries {
     await admin.connect();
     return admin;
   }
-}
-
-/** Whether the broker itself says that another try may do. */
-function isPassing(error: unknown): boolean {
-  return error instanceof kafkajs.KafkaJSProtocolError && error.retriable;
 }

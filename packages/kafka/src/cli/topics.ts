@@ -49,6 +49,7 @@ async function main(): Promise<number> {
   const result = await applyTopics({
     kafka: createKafka({ brokers: brokers!, clientId: 'dits-topics', log: quiet }),
     check: command === 'check',
+    onWait: (reason) => console.error(`waiting for Kafka: ${reason}`),
     ...(values.file !== undefined && { file: values.file }),
     ...(replication !== undefined && { replication: Number(replication) }),
     prefix: process.env['DITS_TOPIC_PREFIX'] ?? '',

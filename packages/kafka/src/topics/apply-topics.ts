@@ -1,8 +1,9 @@
 import { KafkaFault } from '@dits/contracts';
 import kafkajs, { type Admin } from 'kafkajs';
-import { sleep } from '../backoff.js';
+import { Backoff, sleep } from '../backoff.js';
 import type { KafkaConnection } from '../connection.js';
 import { errorText } from '../error-text.js';
+import { isPassingStill } from '../passing-fault.js';
 import { createTopics } from './create-topics.js';
 import { topicDrift, type ActualTopic } from './topic-drift.js';
 import { readTopicsFile, type DesiredTopic } from './topics-file.js';
@@ -18,6 +19,8 @@ export interface ApplyTopicsOptions {
   replication?: number;
   /** Only report. Default false. */
   check?: boolean;
+  /** Called before each wait for Kafka, with what it waits for; see {@link applyTopics}. */
+  onWait?: (reason: string) => void;
 }
 
 /** `drift`: what differs, and after applying still does. `applied`: what was changed. One line each. */
@@ -25,6 +28,9 @@ export interface ApplyTopicsResult {
   drift: string[];
   applied: string[];
 }
+
+// A broker that stops without a word loses its partitions after nine seconds; an election of many takes some more.
+const ELECTED_WITHIN_MS = 60_000;
 
 // Set on the topic itself, not by a default of the broker or the cluster.
 const SET_ON_TOPIC = 1;
@@ -34,45 +40,59 @@ const SET_ON_TOPIC = 1;
  * settings changed, settings the file does not name removed. Topics the file does not name are left alone. Partitions
  * in excess and another replication are reported as drift only. A second time changes nothing.
  *
+ * While a leader or a controller is being elected it waits, up to a minute, and goes on with what is left to do.
+ *
  * Throws {@link KafkaFault} when Kafka refuses, an `Error` when the file is wrong.
  */
 export async function applyTopics(options: ApplyTopicsOptions): Promise<ApplyTopicsResult> {
   const desired = readTopicsFile(options);
-  const admin = options.kafka
+  const { kafka, check = false, onWait } = options;
+  const admin = kafka
     .newClient({ retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 }, requestTimeoutMs: 15_000 })
     .admin();
+  const applied = new Set<string>();
+  const backoff = new Backoff(250, 2_000);
+  const endMs = Date.now() + ELECTED_WITHIN_MS;
   try {
     await admin.connect();
-    return await compareAndApply(admin, desired, options.check ?? false);
+    for (;;) {
+      try {
+        const drift = await compareAndApply(admin, desired, { check, applied });
+        return { drift, applied: [...applied] };
+      } catch (cause) {
+        if (!isPassingStill(cause) || Date.now() > endMs) throw cause;
+        onWait?.(reason(cause));
+        await sleep(backoff.next());
+      }
+    }
   } catch (cause) {
-    throw new KafkaFault(`the topics were not ${options.check ? 'checked' : 'applied'}: ${reason(cause)}`, {
-      cause,
-    });
+    throw new KafkaFault(`the topics were not ${check ? 'checked' : 'applied'}: ${reason(cause)}`, { cause });
   } finally {
     await admin.disconnect();
   }
 }
 
+/** Returns what differs, and adds to `applied` what it changes. */
 async function compareAndApply(
   admin: Admin,
   desired: DesiredTopic[],
-  check: boolean,
-): Promise<ApplyTopicsResult> {
+  { check, applied }: { check: boolean; applied: Set<string> },
+): Promise<string[]> {
   const actual = await actualTopics(admin, desired);
   const drift: string[] = [];
-  const applied: string[] = [];
   const creations: DesiredTopic[] = [];
   const growths: { topic: string; count: number }[] = [];
   const settings: DesiredTopic[] = [];
   for (const topic of desired) {
     const found = topicDrift(topic, actual.get(topic.name));
     drift.push(...found.impossible);
-    (check ? drift : applied).push(...found.possible);
+    if (check) drift.push(...found.possible);
+    else for (const line of found.possible) applied.add(line);
     if (found.create) creations.push(topic);
     if (found.grow) growths.push({ topic: topic.name, count: found.grow });
     if (found.reconfigure) settings.push(topic);
   }
-  if (check) return { drift, applied };
+  if (check) return drift;
 
   if (creations.length > 0) {
     await createTopics(
@@ -97,8 +117,8 @@ async function compareAndApply(
       })),
     });
   }
-  if (applied.length > 0) await untilVisible(admin, desired);
-  return { drift, applied };
+  if (applied.size > 0) await untilVisible(admin, desired);
+  return drift;
 }
 
 // The controller answers before the brokers have heard of a change; that takes some ms, more under load.
