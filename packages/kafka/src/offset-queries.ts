@@ -21,9 +21,10 @@ export interface PartitionBounds {
   high: bigint;
 }
 
-/** Asks brokers for offsets. Connects when first used and anew after a failure. */
+/** Asks brokers for offsets. Connects when first used and anew after a failure; never once it is closed. */
 export class OffsetQueries {
   private admin: Promise<Admin> | null = null;
+  private isClosed = false;
 
   constructor(private readonly kafka: KafkaConnection) {}
 
@@ -84,7 +85,9 @@ export class OffsetQueries {
     );
   }
 
+  /** Ends the connection. Who asks from then on, also a second time, gets a {@link KafkaFault}. */
   async close(): Promise<void> {
+    this.isClosed = true;
     const admin = this.admin;
     this.admin = null;
     if (admin)
@@ -97,6 +100,7 @@ export class OffsetQueries {
   private async ask<T>(what: string, question: (admin: Admin) => Promise<T>): Promise<T> {
     const backoff = new Backoff(100, 1000);
     for (let attempt = 1; ; attempt++) {
+      if (this.isClosed) throw new KafkaFault(`the ${what} can not be asked for any more`);
       const admin = (this.admin ??= this.connect());
       try {
         return await question(await admin);

@@ -257,6 +257,34 @@ describe('startBatchConsumer', () => {
     expect(seen).toEqual(numbers(10));
   });
 
+  it('leaves no member and no connection behind when it is stopped while it joins', async () => {
+    const line = new Line();
+    const topic = await aTopic();
+    const groups = numbers(8).map((n) => `${topic}-${n}`);
+    const consumers = await Promise.all(
+      groups.map((groupId) =>
+        startBatchConsumer({ ...base(topic, { line }), groupId, handle: () => Promise.resolve() }),
+      ),
+    );
+    // At every stage: connecting, joining, asking for offsets, fetching.
+    const connections = numbers(9, 1);
+    await Promise.all(
+      consumers.map(async (consumer, i) => {
+        await until('it is so far', () => line.open >= connections[i]! || consumer.health().joined);
+        if (i >= 5) await until('it has joined', () => consumer.health().joined);
+        await consumer.stop();
+      }),
+    );
+    // One that was left behind would send heartbeats for ever.
+    await until('all have left', () =>
+      withAdmin(async (admin) => {
+        const { groups: seen } = await admin.describeGroups(groups);
+        return seen.every(({ members }) => members.length === 0);
+      }),
+    );
+    await until('all connections are closed', () => line.open === 0);
+  });
+
   it('joins when its topic is made after it', async () => {
     const topic = await aTopic();
     const later = `${topic}-later`;

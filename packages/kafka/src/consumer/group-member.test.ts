@@ -113,6 +113,46 @@ describe('a member of a group', () => {
     await member.stop();
   });
 
+  it('ends a join that it has given up as soon as it has succeeded, so that nobody stays in the group unread', async () => {
+    const consumers: string[][] = [];
+    const firstJoin = Promise.withResolvers<void>();
+    const consumer = (): object => {
+      const calls: string[] = [];
+      const isFirst = consumers.push(calls) === 1;
+      const call =
+        (name: string, result = Promise.resolve()) =>
+        () => (calls.push(name), result);
+      return {
+        events: {},
+        on() {},
+        connect: call('connect'),
+        subscribe: call('subscribe'),
+        run: call('run', isFirst ? firstJoin.promise : undefined),
+        disconnect: call('disconnect'),
+      };
+    };
+    const member = new GroupMember({
+      ...{ kafka: { newClient: () => ({ consumer }) } as unknown as KafkaConnection, log, user },
+      now: Date.now,
+      groupId: () => 'g',
+      topics: ['t'],
+      minFetchBytes: 1,
+      maxFetchWaitMs: 200,
+      maxPauseMs: 50,
+      faults: new Faults(Date.now),
+    });
+    member.start();
+    // A minute of silence, and what it waits for the one that hangs.
+    await jest.advanceTimersByTimeAsync(67_000);
+    const joined = ['connect', 'subscribe', 'run'];
+    expect(consumers).toEqual([joined, joined]);
+    firstJoin.resolve();
+    await jest.advanceTimersByTimeAsync(0);
+    expect(consumers).toEqual([[...joined, 'disconnect'], joined]);
+    await member.stop();
+    expect(consumers[1]).toEqual([...joined, 'disconnect']);
+  });
+
   it('pauses as long as records came before it fetches again, and not at all when more wait', async () => {
     const { member, hand } = aMemberThatIsHanded({ ...user, onBatch: () => 30 });
     member.start();

@@ -158,10 +158,12 @@ export class GroupMember {
       const consumer = this.newConsumer(groupId);
       this.consumer = consumer;
       const watch = setInterval(() => this.watch(end.resolve), WATCH_EVERY_MS);
+      let joining = Promise.resolve();
       try {
         this.listen(consumer, groupId, backoff, end.resolve);
         this.lastSignMs = this.options.now();
-        await Promise.race([this.join(consumer), end.promise]);
+        joining = this.join(consumer);
+        await Promise.race([joining, end.promise]);
         const error = await end.promise;
         if (error) throw error;
       } catch (error) {
@@ -171,12 +173,12 @@ export class GroupMember {
           { group: groupId, error: errorText(error), retry_in_ms: waitMs },
           'kafka.consumer.out_of_group',
         );
-        await this.leave(consumer);
+        await this.leave(consumer, joining);
         await sleep(waitMs, this.stopping.signal);
       } finally {
         clearInterval(watch);
         this.stopping.signal.removeEventListener('abort', stop);
-        await this.leave(consumer);
+        await this.leave(consumer, joining);
       }
     }
   }
@@ -267,7 +269,9 @@ export class GroupMember {
 
   private async join(consumer: Consumer): Promise<void> {
     await consumer.connect();
+    if (this.consumer !== consumer) return;
     await consumer.subscribe({ topics: this.options.topics, fromBeginning: true });
+    if (this.consumer !== consumer) return;
     await consumer.run({
       autoCommit: false,
       eachBatchAutoResolve: false,
@@ -319,7 +323,7 @@ export class GroupMember {
     if (failingMs > FAILING_COMMITS_ARE_DEATH_MS) end(new Error(`no commit succeeded for ${failingMs} ms`));
   }
 
-  private async leave(consumer: Consumer): Promise<void> {
+  private async leave(consumer: Consumer, joining: Promise<void>): Promise<void> {
     if (this.consumer !== consumer) return;
     this.consumer = null;
     this.commitsFailSinceMs = null;
@@ -328,7 +332,16 @@ export class GroupMember {
       this.options.user.onOut();
     }
     // It waits for answers that may never come.
-    await settledWithin(consumer.disconnect(), 5000);
+    await settledWithin(disconnect(consumer, joining), 5000);
     this.options.faults.clear('heartbeat');
   }
+}
+
+/**
+ * Ends a consumer, after its join: kafkajs has nothing to end until it has joined, and stays in the group then, with partitions that
+ * nobody reads.
+ */
+async function disconnect(consumer: Consumer, joining: Promise<void>): Promise<void> {
+  await joining.catch(() => undefined);
+  await consumer.disconnect();
 }

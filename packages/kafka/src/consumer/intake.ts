@@ -242,6 +242,7 @@ export class Intake implements GroupMemberUser {
         this.options.onProgress?.();
         return;
       } catch (error) {
+        if (this.stopping.signal.aborted) return;
         this.faults.set('start');
         this.options.log.warn(
           { topics: this.options.topics, error: errorText(error) },

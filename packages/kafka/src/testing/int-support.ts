@@ -24,6 +24,11 @@ export class Line {
     return socket;
   };
 
+  /** Connections that there are. */
+  get open(): number {
+    return this.sockets.size;
+  }
+
   cut(): void {
     this.isCut = true;
     for (const socket of this.sockets) socket.destroy(new Error('the line was cut'));
