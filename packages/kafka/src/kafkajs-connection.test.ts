@@ -112,3 +112,25 @@ describe("kafkajs's connection", () => {
     expect(String(await connection.send(REQUEST))).toBe('whole');
   });
 });
+
+interface BrokerPool {
+  brokers: Record<number, object>;
+  seedBroker: object;
+  removeBroker(place: { host: string; port: number }): void;
+}
+const BrokerPoolOfKafkajs = load('cluster/brokerPool') as new (options: object) => BrokerPool;
+
+it("kafkajs's pool closes what is left of a broker that it drops", () => {
+  const closed: number[] = [];
+  const brokers = [1, 2].map((nodeId) => ({
+    nodeId,
+    connectionPool: { host: 'kafka', port: 9090 + nodeId },
+    disconnect: () => Promise.resolve(void closed.push(nodeId)),
+  }));
+  const pool = new BrokerPoolOfKafkajs({ logger: { namespace: () => ({}) } });
+  pool.brokers = Object.fromEntries(brokers.map((broker) => [broker.nodeId, broker]));
+  pool.seedBroker = brokers[0]!;
+  pool.removeBroker({ host: 'kafka', port: 9091 });
+  expect(closed).toEqual([1]);
+  expect(pool.seedBroker).toBe(brokers[1]);
+});
