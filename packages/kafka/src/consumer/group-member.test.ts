@@ -37,6 +37,19 @@ function membersOfAGroupThatMoved(): { kafka: KafkaConnection; joins: () => numb
 const user: GroupMemberUser = { onJoined() {}, onRebalancing() {}, onOut() {}, onBatch: () => 0, onGap() {} };
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 
+function aMember(kafka: KafkaConnection, its: GroupMemberUser): GroupMember {
+  return new GroupMember({
+    ...{ kafka, log, user: its },
+    now: Date.now,
+    groupId: () => 'g',
+    topics: ['t'],
+    minFetchBytes: 1,
+    maxFetchWaitMs: 200,
+    maxPauseMs: 50,
+    faults: new Faults(Date.now),
+  });
+}
+
 type Handler = (payload: object) => Promise<void>;
 
 /** A kafkajs consumer whose fetches the test makes. */
@@ -50,16 +63,7 @@ function aMemberThatIsHanded(user: GroupMemberUser) {
     run: ({ eachBatch }: { eachBatch: Handler }) => Promise.resolve(void (handler = eachBatch)),
     disconnect: () => Promise.resolve(),
   });
-  const member = new GroupMember({
-    ...{ kafka: { newClient: () => ({ consumer }) } as unknown as KafkaConnection, log, user },
-    now: Date.now,
-    groupId: () => 'g',
-    topics: ['t'],
-    minFetchBytes: 1,
-    maxFetchWaitMs: 200,
-    maxPauseMs: 50,
-    faults: new Faults(Date.now),
-  });
+  const member = aMember({ newClient: () => ({ consumer }) } as unknown as KafkaConnection, user);
   /** Hands over 30 records, of a partition that has so many; returns whether the next fetch may be made. */
   const hand = (records: number): (() => boolean) => {
     let isOver = false;
@@ -88,16 +92,7 @@ describe('a member of a group', () => {
 
   it('joins anew when its commits go on failing, though heartbeats go on', async () => {
     const { kafka, joins } = membersOfAGroupThatMoved();
-    const now = Date.now;
-    const member = new GroupMember({
-      ...{ kafka, log, now, user },
-      groupId: () => 'g',
-      topics: ['t'],
-      minFetchBytes: 1,
-      maxFetchWaitMs: 200,
-      maxPauseMs: 50,
-      faults: new Faults(now),
-    });
+    const member = aMember(kafka, user);
     member.start();
     await jest.advanceTimersByTimeAsync(100);
     const commit = (): Promise<void> => member.commit([{ topic: 't', partition: 0, offset: 1n }]);
@@ -131,16 +126,7 @@ describe('a member of a group', () => {
         disconnect: call('disconnect'),
       };
     };
-    const member = new GroupMember({
-      ...{ kafka: { newClient: () => ({ consumer }) } as unknown as KafkaConnection, log, user },
-      now: Date.now,
-      groupId: () => 'g',
-      topics: ['t'],
-      minFetchBytes: 1,
-      maxFetchWaitMs: 200,
-      maxPauseMs: 50,
-      faults: new Faults(Date.now),
-    });
+    const member = aMember({ newClient: () => ({ consumer }) } as unknown as KafkaConnection, user);
     member.start();
     // A minute of silence, and what it waits for the one that hangs.
     await jest.advanceTimersByTimeAsync(67_000);
