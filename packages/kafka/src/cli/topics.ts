@@ -8,6 +8,8 @@ const HELP = `Usage: node packages/kafka/dist/cli/topics.js apply|check [--file 
   apply   make the topics of the file exist as it says; exit 1 when something cannot be made so
   check   report what differs; exit 1 when anything does
 
+Both wait up to a minute while a leader is elected.
+
   --file FILE  default: infra/kafka/topics.yaml
   --json       print {"drift": [...], "applied": [...]}
 

@@ -267,10 +267,9 @@ describe('startBatchConsumer', () => {
       ),
     );
     // At every stage: connecting, joining, asking for offsets, fetching.
-    const connections = numbers(9, 1);
     await Promise.all(
       consumers.map(async (consumer, i) => {
-        await until('it is so far', () => line.open >= connections[i]! || consumer.health().joined);
+        await until('it is so far', () => line.open > i || consumer.health().joined);
         if (i >= 5) await until('it has joined', () => consumer.health().joined);
         await consumer.stop();
       }),
