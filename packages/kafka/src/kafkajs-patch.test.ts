@@ -232,6 +232,42 @@ describe("kafkajs's partitioner", () => {
   });
 });
 
+describe("kafkajs's batches of a partition", () => {
+  interface Numbered {
+    partition: number;
+    n: number;
+  }
+  const group = createRequire(import.meta.url)('kafkajs/src/producer/groupMessagesPerPartition') as (o: {
+    topic: string;
+    partitionMetadata: object[];
+    messages: Numbered[];
+    partitioner(o: { message: Numbered }): number;
+  }) => Record<string, Numbered[]>;
+  const grouped = (messages: Numbered[]): Record<string, Numbered[]> =>
+    group({ topic: 't', partitionMetadata: [{}], messages, partitioner: ({ message }) => message.partition });
+
+  it('have the messages of their partition, in order', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat({ max: 4 })), (partitions) => {
+        const messages = partitions.map((partition, n) => ({ partition, n }));
+        expect(grouped(messages)).toEqual(Object.groupBy(messages, ({ partition }) => partition));
+      }),
+    );
+  });
+
+  it('are not copied for each message that comes to them', () => {
+    const messages = Array.from({ length: 100 }, (_, n) => ({ partition: n % 2, n }));
+    const iterations = jest.spyOn(Array.prototype, Symbol.iterator as never);
+    try {
+      grouped(messages);
+      // Over the messages, once.
+      expect(iterations.mock.calls.length).toBeLessThanOrEqual(1);
+    } finally {
+      iterations.mockRestore();
+    }
+  });
+});
+
 interface TopicData {
   topic: string;
   partitions: { partition: string; messages: unknown[] }[];
