@@ -63,7 +63,7 @@ export class AppModule {
       topics,
       decodeEvent: (value) => codec.decodeEvent(value),
       decodeLog: (value) => codec.decode(value),
-      project: (batch) => projection.apply(batch),
+      project: (records, read) => projection.apply(records, read),
       deadLetter: (record, error) => poison.put(record, error),
       metrics: new RecorderMetrics(now),
       tracing,

@@ -37,7 +37,7 @@ const anEvent = (event_id = 'e1') => aRecord('events', { type: { event: 'push' }
 const anEntry = (name: string, delivery_id = 'd1') =>
   aRecord('delivery-log', { name, record: { delivery_id } });
 
-function recorder(project: (items: HistoryItem[]) => Partial<ApplyResult> = () => ({})) {
+function recorder(project: (records: IncomingRecord[]) => Partial<ApplyResult<IncomingRecord>> = () => ({})) {
   const projected: HistoryItem[] = [];
   const deadLetters: { record: IncomingRecord; error: PoisonRecordError }[] = [];
   const written: string[] = [];
@@ -45,9 +45,14 @@ function recorder(project: (items: HistoryItem[]) => Partial<ApplyResult> = () =
     topics: { events: 't.dits.events' },
     decodeEvent: (value) => fakeDecode<DecodedEvent>(value),
     decodeLog: (value) => fakeDecode<DecodedRecord>(value),
-    project: async ({ events, log }) => {
-      projected.push(...events, ...log);
-      return { refused: [], outOfRange: [], ...project([...events, ...log]) };
+    project: async (records, read) => {
+      const items: HistoryItem[] = [];
+      for (const record of records) {
+        const item = await read(record);
+        if (item) items.push(item);
+      }
+      projected.push(...items);
+      return { refused: [], outOfRange: [], ...project(records) };
     },
     deadLetter: async (record, error) => void deadLetters.push({ record, error }),
     metrics: new RecorderMetrics(() => NOW),
@@ -115,7 +120,7 @@ describe('recordBatch', () => {
   it('puts records aside that the history refuses, and warns of those past their retention', async () => {
     const error = new PoisonRecordError('invalid_value', 'too long');
     const { deps, deadLetters, lines } = recorder(([refused, old]) => ({
-      refused: [{ item: refused!, error }],
+      refused: [{ source: refused!, error }],
       outOfRange: [old!],
     }));
     const batch = [anEntry('routed', 'bad'), anEntry('attempted', 'old'), anEntry('cancelled', 'good')];

@@ -1,6 +1,6 @@
 import { PoisonRecordError, type TopicNames } from '@dits/contracts';
 import type { DecodedEvent, DecodedRecord, IncomingRecord } from '@dits/kafka';
-import type { ApplyResult, HistoryItem, LogEntry, ProjectedEvent } from '@dits/persistence';
+import type { ApplyResult, HistoryItem, LogEntry, ReadItem, Refused } from '@dits/persistence';
 import { endWith, traceContextOf, type Logger, type Tracing } from '@dits/runtime';
 import type { RecorderMetrics } from './recorder-metrics.js';
 
@@ -10,7 +10,10 @@ export interface RecordDeps {
   decodeEvent: (value: Buffer | null) => Promise<DecodedEvent>;
   decodeLog: (value: Buffer | null) => Promise<DecodedRecord>;
   /** Stores all that can be stored, durably. */
-  project: (batch: { events: ProjectedEvent[]; log: LogEntry[] }) => Promise<ApplyResult>;
+  project: (
+    records: IncomingRecord[],
+    read: ReadItem<IncomingRecord>,
+  ) => Promise<ApplyResult<IncomingRecord>>;
   /** Puts a record on the dead letters, durably. */
   deadLetter: (record: IncomingRecord, error: PoisonRecordError) => Promise<void>;
   metrics: RecorderMetrics;
@@ -44,27 +47,31 @@ async function record(records: IncomingRecord[], deps: RecordDeps): Promise<void
   const oldestMs = Math.min(...records.map((record) => record.timestampMs));
   metrics.taken(oldestMs);
 
-  const decoded = await Promise.all(records.map((record) => decode(record, deps)));
-  const sources = new Map<HistoryItem, IncomingRecord>();
-  const toDeadLetter: { record: IncomingRecord; error: PoisonRecordError }[] = [];
-  let unreadableEvents = 0;
-  for (const { record, item, error } of decoded) {
-    if (item) sources.set(item, record);
-    // The router has put it on the dead letters already.
-    else if (record.topic === deps.topics.events) unreadableEvents++;
-    else toDeadLetter.push({ record, error });
-  }
-
-  const items = [...sources.keys()];
-  const { refused, outOfRange } = await deps.project({
-    events: items.filter((item): item is ProjectedEvent => !isLogEntry(item)),
-    log: items.filter(isLogEntry),
+  /** What each record was. */
+  const kinds = new Map<IncomingRecord, string>();
+  const unreadable: Refused<IncomingRecord>[] = [];
+  const { refused, outOfRange } = await deps.project(records, async (record) => {
+    try {
+      const item = await decode(record, deps);
+      kinds.set(record, kindOf(item));
+      return item;
+    } catch (error) {
+      if (!(error instanceof PoisonRecordError)) throw error;
+      unreadable.push({ source: record, error });
+      return null;
+    }
   });
-  for (const { item, error } of refused) toDeadLetter.push({ record: sources.get(item)!, error });
-  await Promise.all(toDeadLetter.map(({ record, error }) => deps.deadLetter(record, error)));
+  // The router has put an event that nobody can read on the dead letters already.
+  const toDeadLetter = [
+    ...unreadable.filter(({ source }) => source.topic !== deps.topics.events),
+    ...refused,
+  ];
+  const unreadableEvents = unreadable.length + refused.length - toDeadLetter.length;
+  await Promise.all(toDeadLetter.map(({ source, error }) => deps.deadLetter(source, error)));
 
-  const left = new Set([...refused.map(({ item }) => item), ...outOfRange]);
-  const stored = countKinds(items.filter((item) => !left.has(item)));
+  for (const { source } of refused) kinds.delete(source);
+  for (const source of outOfRange) kinds.delete(source);
+  const stored = countEach(kinds.values());
   metrics.recorded({ stored, unreadableEvents, outOfRange: outOfRange.length });
   const line = {
     records: records.length,
@@ -79,21 +86,10 @@ async function record(records: IncomingRecord[], deps: RecordDeps): Promise<void
   else log.info(line, 'history.recorded');
 }
 
-type Decoded =
-  | { record: IncomingRecord; item: HistoryItem; error?: never }
-  | { record: IncomingRecord; item?: never; error: PoisonRecordError };
-
-async function decode(record: IncomingRecord, deps: RecordDeps): Promise<Decoded> {
-  try {
-    if (record.topic === deps.topics.events) {
-      const { type, event } = await deps.decodeEvent(record.value);
-      return { record, item: { event: type.event, acceptedAtMs: record.timestampMs, record: event } };
-    }
-    return { record, item: logEntryOf(await deps.decodeLog(record.value)) };
-  } catch (error) {
-    if (!(error instanceof PoisonRecordError)) throw error;
-    return { record, error };
-  }
+async function decode(record: IncomingRecord, deps: RecordDeps): Promise<HistoryItem> {
+  if (record.topic !== deps.topics.events) return logEntryOf(await deps.decodeLog(record.value));
+  const { type, event } = await deps.decodeEvent(record.value);
+  return { event: type.event, acceptedAtMs: record.timestampMs, record: event };
 }
 
 function logEntryOf(decoded: DecodedRecord): LogEntry {
@@ -116,15 +112,12 @@ function logEntryOf(decoded: DecodedRecord): LogEntry {
   }
 }
 
-function isLogEntry(item: HistoryItem): item is LogEntry {
-  return 'name' in item;
+function kindOf(item: HistoryItem): string {
+  return 'name' in item ? item.name.replace('-', '_') : 'event';
 }
 
-function countKinds(items: HistoryItem[]): Record<string, number> {
+function countEach(kinds: Iterable<string>): Record<string, number> {
   const counts: Record<string, number> = {};
-  for (const item of items) {
-    const kind = isLogEntry(item) ? item.name.replace('-', '_') : 'event';
-    counts[kind] = (counts[kind] ?? 0) + 1;
-  }
+  for (const kind of kinds) counts[kind] = (counts[kind] ?? 0) + 1;
   return counts;
 }

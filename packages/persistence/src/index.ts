@@ -51,7 +51,7 @@ export type { FailingWebhook, GoneWebhook } from './history/webhook-health.js';
 export { HistoryPartitions } from './history/partitions.js';
 export type { HistoryRetention, PartitionChanges } from './history/partitions.js';
 export { HistoryProjection } from './history/history-projection.js';
-export type { ApplyResult, RefusedItem } from './history/history-projection.js';
+export type { ApplyResult, ReadItem, Refused } from './history/history-projection.js';
 export type { HistoryItem, ProjectedEvent } from './history/history-rows.js';
 export type { LogEntry, LogEntryName } from './history/log-entry.js';
 export { DeadLetterRow } from './dead-letters/entity.js';

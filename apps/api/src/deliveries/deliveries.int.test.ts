@@ -77,7 +77,7 @@ describe('deliveries over HTTP', () => {
         },
       })),
     ];
-    expect(await projection.apply({ events: [], log })).toEqual({ refused: [], outOfRange: [] });
+    expect(await projection.apply(log, (entry) => entry)).toEqual({ refused: [], outOfRange: [] });
     return delivery_id;
   }
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { AnyEvent, Attempted } from '@dits/contracts';
 import { deliveryId } from '@dits/domain';
-import { HistoryPartitions, HistoryProjection, type LogEntry } from '@dits/persistence';
+import { HistoryPartitions, HistoryProjection, type HistoryItem, type LogEntry } from '@dits/persistence';
 import type { TestApi } from '../testing.js';
 
 const DAY_MS = 86_400_000;
@@ -62,7 +62,7 @@ export class TestHistory {
         deliveries,
       },
     };
-    await this.apply({ events: [{ event, acceptedAtMs, record }], log: [routed] });
+    await this.apply({ event, acceptedAtMs, record }, routed);
     return { eventId, deliveryIds: deliveries.map(({ delivery_id }) => delivery_id) };
   }
 
@@ -94,11 +94,11 @@ export class TestHistory {
       next_step: 'done',
       ...fields,
     };
-    await this.apply({ events: [], log: [{ name: 'attempted', record }] });
+    await this.apply({ name: 'attempted', record });
   }
 
-  private async apply(batch: Parameters<HistoryProjection['apply']>[0]): Promise<void> {
-    const { refused, outOfRange } = await this.projection.apply(batch);
+  private async apply(...items: HistoryItem[]): Promise<void> {
+    const { refused, outOfRange } = await this.projection.apply(items, (item) => item);
     if (refused.length + outOfRange.length > 0) throw new Error('the history does not take it');
   }
 }

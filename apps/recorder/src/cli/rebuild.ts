@@ -136,7 +136,7 @@ async function rebuild(order: RebuildOrder, say: (facts: object, text: string) =
             topics,
             decodeEvent: (value) => codec.decodeEvent(value),
             decodeLog: (value) => codec.decode(value),
-            project: (items) => projection.apply(items),
+            project: (records, read) => projection.apply(records, read),
             // The recorder has put it on the dead letters when it met it first.
             deadLetter: async () => undefined,
             metrics,

@@ -16,6 +16,7 @@ import {
   DELIVERY_ID,
   EVENT_ID,
   WEBHOOK_ID,
+  itself,
 } from './testing.js';
 
 // Others may keep the machine busy.
@@ -32,7 +33,7 @@ describe('DeliveryQueries', () => {
   const apply = (...entries: LogEntry[]) => {
     const retention = { historyDays: 30, bodyDays: 7 };
     const partitions = new HistoryPartitions({ database, retention, now: () => ACCEPTED_AT_MS });
-    return new HistoryProjection({ database, partitions }).apply({ events: [], log: entries });
+    return new HistoryProjection({ database, partitions }).apply(entries, itself);
   };
 
   beforeAll(async () => {

@@ -6,8 +6,7 @@ import fc from 'fast-check';
 import { openDatabase, type Database } from '../database.js';
 import { migrateDatabase } from '../migrate.js';
 import { HistoryProjection } from './history-projection.js';
-import type { HistoryItem, ProjectedEvent } from './history-rows.js';
-import type { LogEntry } from './log-entry.js';
+import type { HistoryItem } from './history-rows.js';
 import { HistoryPartitions } from './partitions.js';
 import {
   ACCEPTED_AT_MS,
@@ -20,6 +19,7 @@ import {
   aRouted,
   DELIVERY_ID,
   EVENT_ID,
+  itself,
 } from './testing.js';
 
 // Others may keep the machine busy.
@@ -37,7 +37,7 @@ describe('HistoryProjection', () => {
     const partitions = new HistoryPartitions({ database, retention, now: () => ACCEPTED_AT_MS });
     return new HistoryProjection({ database, partitions });
   };
-  const apply = (...items: HistoryItem[]) => aProjection().apply(split(items));
+  const apply = (...items: HistoryItem[]) => aProjection().apply(items, itself);
   const rowsOf = (table: string) =>
     database.query<Record<string, unknown>[]>(`SELECT * FROM ${table} t ORDER BY t::text`);
   const history = async () => ({
@@ -145,7 +145,7 @@ describe('HistoryProjection', () => {
         await Promise.all(
           recorders.map(async (recorder, me) => {
             for (const [i, batch] of batches.entries()) {
-              if (i % recorders.length === me) await recorder.apply(split(batch));
+              if (i % recorders.length === me) await recorder.apply(batch, itself);
             }
           }),
         );
@@ -164,7 +164,7 @@ describe('HistoryProjection', () => {
       aRetried({ event_id: uuid(i), webhook_id: uuid(2) }),
     ]).flat();
     const orders = fc.sample(fc.shuffledSubarray(items, { minLength: items.length }), 4);
-    await Promise.all(orders.map((order) => aProjection().apply(split(order))));
+    await Promise.all(orders.map((order) => aProjection().apply(order, itself)));
     expect(await database.query('SELECT status, count(*) FROM deliveries GROUP BY 1 ORDER BY 1')).toEqual([
       { status: 'delivered', count: 300 },
       { status: 'retrying', count: 300 },
@@ -218,7 +218,7 @@ describe('HistoryProjection', () => {
     const good = Array.from({ length: 9 }, (_, i) => aRouted({ event_id: uuid(10 + i) }));
     const { refused } = await apply(...good.slice(0, 4), bad, ...good.slice(4));
     expect(refused).toMatchObject([{ error: { code: 'DITS_POISON_RECORD', reason: 'invalid_value' } }]);
-    expect(refused[0]!.item).toBe(bad);
+    expect(refused[0]!.source).toBe(bad);
     expect((await history()).deliveries).toHaveLength(9);
   });
 
@@ -232,7 +232,7 @@ describe('HistoryProjection', () => {
     ['a time beyond all time', aDeferred({ not_before_ms: 1e18 })],
   ])('refuses %s', async (_, item) => {
     const other = aRouted({ event_id: uuid(1) });
-    expect((await apply(item, other)).refused.map((refused) => refused.item)).toEqual([item]);
+    expect((await apply(item, other)).refused.map(({ source }) => source)).toEqual([item]);
     expect((await history()).deliveries).toHaveLength(1);
   });
 
@@ -240,7 +240,7 @@ describe('HistoryProjection', () => {
     const kept = aRouted({ event_id: uuid(1), accepted_at_ms: ACCEPTED_AT_MS - 29 * DAY_MS });
     const past = aRouted({ event_id: uuid(2), accepted_at_ms: ACCEPTED_AT_MS - 30 * DAY_MS });
     const future = anEvent({ event_id: uuid(3), acceptedAtMs: ACCEPTED_AT_MS + 9 * DAY_MS });
-    expect(await apply(kept, past, future)).toEqual({ refused: [], outOfRange: [future, past] });
+    expect(await apply(kept, past, future)).toEqual({ refused: [], outOfRange: [past, future] });
     const { events, bodies } = await history();
     expect(events.map((row) => row.event_id)).toEqual([uuid(1)]);
     // Bodies are kept for 7 days only.
@@ -249,11 +249,11 @@ describe('HistoryProjection', () => {
 
   it('makes a partition again that another process has dropped, once it is asked again', async () => {
     const projection = aProjection();
-    const batch = { events: [], log: [aRouted()] };
-    await projection.apply(batch);
+    const batch = [aRouted()];
+    await projection.apply(batch, itself);
     await database.query('DROP TABLE deliveries_20261125');
-    await expect(projection.apply(batch)).rejects.toBeInstanceOf(StorageFault);
-    await projection.apply(batch);
+    await expect(projection.apply(batch, itself)).rejects.toBeInstanceOf(StorageFault);
+    await projection.apply(batch, itself);
     expect((await history()).deliveries).toHaveLength(1);
   });
 
@@ -262,9 +262,9 @@ describe('HistoryProjection', () => {
     const retention = { historyDays: 30, bodyDays: 7 };
     const partitions = new HistoryPartitions({ database: gone, retention, now: () => ACCEPTED_AT_MS });
     const projection = new HistoryProjection({ database: gone, partitions });
-    await projection.apply({ events: [], log: [aRouted()] });
+    await projection.apply([aRouted()], itself);
     await gone.destroy();
-    await expect(projection.apply({ events: [], log: [aRouted()] })).rejects.toBeInstanceOf(StorageFault);
+    await expect(projection.apply([aRouted()], itself)).rejects.toBeInstanceOf(StorageFault);
   });
 
   it('stores an event with more deliveries than one transaction of others may hold', async () => {
@@ -314,13 +314,6 @@ const anyDeal = fc.record({
   repeats: fc.array(fc.nat(), { maxLength: 10 }),
   cuts: fc.array(fc.integer({ min: 1, max: 8 }), { minLength: 1, maxLength: 10 }),
 });
-
-function split(items: HistoryItem[]): { events: ProjectedEvent[]; log: LogEntry[] } {
-  return {
-    events: items.filter((item): item is ProjectedEvent => !('name' in item)),
-    log: items.filter((item): item is LogEntry => 'name' in item),
-  };
-}
 
 function inBatches(items: HistoryItem[], cuts: number[]): HistoryItem[][] {
   const batches: HistoryItem[][] = [];

@@ -3,35 +3,37 @@ import { QueryFailedError } from 'typeorm';
 import type { Database } from '../database.js';
 import {
   acceptedAtMsOf,
-  deliveryRow,
-  mergeRows,
+  HistoryRows,
   rowsOf,
-  type BodyRow,
+  sizeOf,
   type HistoryItem,
-  type HistoryRows,
+  type HistoryTables,
   type ItemRows,
-  type ProjectedEvent,
 } from './history-rows.js';
-import type { LogEntry } from './log-entry.js';
 import type { HistoryPartitions } from './partitions.js';
 
-/** An item that can't be stored though the database is well: its like will never be, so it must be put aside. */
-export interface RefusedItem {
-  /** The very object that was given. */
-  item: HistoryItem;
+/** What can't be stored though the database is well: its like will never be, so it must be put aside. */
+export interface Refused<S> {
+  source: S;
   error: PoisonRecordError;
 }
 
 /** What {@link HistoryProjection.apply} did not store. */
-export interface ApplyResult {
-  refused: RefusedItem[];
-  /** Items of a day past its retention or too far ahead; their like is not kept. */
-  outOfRange: HistoryItem[];
+export interface ApplyResult<S> {
+  refused: Refused<S>[];
+  /** Of a day past its retention or too far ahead; their like is not kept. */
+  outOfRange: S[];
 }
 
-interface Prepared {
-  item: HistoryItem;
-  rows: ItemRows;
+/** Reads what a source has, whenever it is asked; null: nothing for the history. */
+export type ReadItem<S> = (source: S) => HistoryItem | null | Promise<HistoryItem | null>;
+
+/** What is stored in one transaction. */
+interface Part<S> {
+  sources: S[];
+  rows: HistoryRows;
+  /** A time of each day. */
+  days: Map<number, number>;
 }
 
 // One transaction holds no more than this, unless one item alone does: an event may have thousands of deliveries or a
@@ -39,6 +41,8 @@ interface Prepared {
 // batch of 3,000 records has 5,000 to 7,000.
 const MAX_ROWS = 15_000;
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
+
+const DAY_MS = 86_400_000;
 
 /**
  * Writes the history from `dits.events` and `dits.delivery-log`.
@@ -50,101 +54,106 @@ export class HistoryProjection {
   constructor(private readonly o: { database: Database; partitions: HistoryPartitions }) {}
 
   /**
-   * Stores a batch; all but what it returns is durable when it resolves.
+   * Stores what the sources have; all but what it returns is durable when it resolves. Each is read one after the other, and read again
+   * should the database refuse a row: so that no more of them is kept than their rows.
    *
-   * Throws {@link StorageFault} when the database fails; a part of the batch may be stored then, and the whole of it is
-   * to be given again.
+   * Throws {@link StorageFault} when the database fails, and what `read` throws; a part may be stored then, and all are to be
+   * given again.
    */
-  async apply(batch: { events: ProjectedEvent[]; log: LogEntry[] }): Promise<ApplyResult> {
-    const { partitions } = this.o;
-    const prepared: Prepared[] = [];
-    const refused: RefusedItem[] = [];
-    const outOfRange: HistoryItem[] = [];
-    for (const item of [...batch.events, ...batch.log]) {
-      const acceptedAtMs = acceptedAtMsOf(item);
-      if (!partitions.keepsHistory(acceptedAtMs)) {
-        outOfRange.push(item);
-        continue;
+  async apply<S>(sources: readonly S[], read: ReadItem<S>): Promise<ApplyResult<S>> {
+    const result: ApplyResult<S> = { refused: [], outOfRange: [] };
+    await this.applyTo(result, sources, read);
+    return result;
+  }
+
+  private async applyTo<S>(result: ApplyResult<S>, sources: readonly S[], read: ReadItem<S>): Promise<void> {
+    let part = emptyPart<S>();
+    for (const source of sources) {
+      const item = await read(source);
+      if (item === null) continue;
+      const rows = this.rowsFor(item, source, result);
+      if (rows === null) continue;
+      if (isFull(part, rows)) {
+        await this.store(result, part, read);
+        part = emptyPart();
       }
-      try {
-        prepared.push({ item, rows: rowsOf(item, { withBody: partitions.keepsBody(acceptedAtMs) }) });
-      } catch (error) {
-        if (!(error instanceof PoisonRecordError)) throw error;
-        refused.push({ item, error });
-      }
+      add(part, { source, rows, acceptedAtMs: acceptedAtMsOf(item) });
     }
-    await partitions.ensureFor(prepared.map(({ item }) => acceptedAtMsOf(item)));
-    for (const part of inParts(prepared)) refused.push(...(await this.store(part)));
-    return { refused, outOfRange };
+    if (part.sources.length > 0) await this.store(result, part, read);
+  }
+
+  /** Null for an item that is not stored; then it is noted in `result`. */
+  private rowsFor<S>(item: HistoryItem, source: S, result: ApplyResult<S>): ItemRows | null {
+    const { partitions } = this.o;
+    const acceptedAtMs = acceptedAtMsOf(item);
+    if (!partitions.keepsHistory(acceptedAtMs)) {
+      result.outOfRange.push(source);
+      return null;
+    }
+    try {
+      return rowsOf(item, { withBody: partitions.keepsBody(acceptedAtMs) });
+    } catch (error) {
+      if (!(error instanceof PoisonRecordError)) throw error;
+      result.refused.push({ source, error });
+      return null;
+    }
   }
 
   /** Stores all in one transaction; when the database refuses a row, each half by itself, down to the item that brings it. */
-  private async store(part: Prepared[]): Promise<RefusedItem[]> {
+  private async store<S>(result: ApplyResult<S>, part: Part<S>, read: ReadItem<S>): Promise<void> {
+    const { sources, rows, days } = part;
+    await this.o.partitions.ensureFor(days.values());
     try {
-      await this.storeAtOnce(mergeRows(part.map(({ rows }) => rows)));
-      return [];
+      await this.storeAtOnce(rows.take());
     } catch (cause) {
       if (!isAboutARow(cause)) {
         // A partition may have been dropped by another process: ask anew next time.
         this.o.partitions.forget();
         throw new StorageFault('history not stored', { cause });
       }
-      if (part.length === 1) {
-        const { item } = part[0]!;
-        return [{ item, error: new PoisonRecordError('invalid_value', cause.message, { cause }) }];
+      if (sources.length === 1) {
+        const error = new PoisonRecordError('invalid_value', cause.message, { cause });
+        result.refused.push({ source: sources[0]!, error });
+        return;
       }
-      const middle = part.length >> 1;
-      return [...(await this.store(part.slice(0, middle))), ...(await this.store(part.slice(middle)))];
+      const middle = sources.length >> 1;
+      await this.applyTo(result, sources.slice(0, middle), read);
+      await this.applyTo(result, sources.slice(middle), read);
     }
   }
 
-  private async storeAtOnce(rows: HistoryRows): Promise<void> {
-    const bodies = placed([...rows.bodies.values()]);
-    const statements: [sql: string, rows: object[], bytes?: Buffer][] = [
-      [UPSERT_EVENTS, [...rows.events.values()]],
-      [INSERT_BODIES, bodies.rows, bodies.bytes],
-      [UPSERT_DELIVERIES, [...rows.deliveries.values()].map(deliveryRow)],
-      [INSERT_ATTEMPTS, [...rows.attempts.values()]],
-      [UPSERT_WEBHOOK_DAYS, [...rows.webhookDays.values()]],
+  private async storeAtOnce(tables: HistoryTables): Promise<void> {
+    const statements: [sql: string, rows: string, bytes?: Buffer][] = [
+      [UPSERT_EVENTS, tables.events],
+      [INSERT_BODIES, tables.bodies, tables.bodyBytes],
+      [UPSERT_DELIVERIES, tables.deliveries],
+      [INSERT_ATTEMPTS, tables.attempts],
+      [UPSERT_WEBHOOK_DAYS, tables.webhookDays],
     ];
     await this.o.database.transaction(async (tx) => {
-      for (const [sql, tableRows, bytes] of statements) {
-        if (tableRows.length > 0) await tx.query(sql, [JSON.stringify(tableRows), ...(bytes ? [bytes] : [])]);
+      for (const [sql, rows, bytes] of statements) {
+        if (rows !== '') await tx.query(sql, [rows, ...(bytes ? [bytes] : [])]);
       }
     });
   }
 }
 
-/** All bodies as one value, which goes over as it is: hex digits within JSON would be read twice by either side. */
-function placed(bodies: BodyRow[]): { rows: object[]; bytes: Buffer } {
-  let end = 0;
-  const rows = bodies.map(({ event_id, accepted_at, body }) => {
-    const start = end;
-    end += body.length;
-    // Postgres counts bytes from 1.
-    return { event_id, accepted_at, first_byte: start + 1, bytes: body.length };
-  });
-  return { rows, bytes: Buffer.concat(bodies.map(({ body }) => body)) };
+function emptyPart<S>(): Part<S> {
+  return { sources: [], rows: new HistoryRows(), days: new Map() };
 }
 
-function* inParts(prepared: Prepared[]): Generator<Prepared[]> {
-  let part: Prepared[] = [];
-  let rowCount = 0;
-  let bodyBytes = 0;
-  for (const one of prepared) {
-    const { rows } = one;
-    const itemRows = (rows.event ? 1 : 0) + rows.deliveries.length + (rows.attempt ? 1 : 0);
-    const itemBytes = rows.body?.body.length ?? 0;
-    if (part.length > 0 && (rowCount + itemRows > MAX_ROWS || bodyBytes + itemBytes > MAX_BODY_BYTES)) {
-      yield part;
-      part = [];
-      rowCount = bodyBytes = 0;
-    }
-    part.push(one);
-    rowCount += itemRows;
-    bodyBytes += itemBytes;
-  }
-  if (part.length > 0) yield part;
+function isFull<S>({ sources, rows: { size } }: Part<S>, more: ItemRows): boolean {
+  const added = sizeOf(more);
+  return (
+    sources.length > 0 &&
+    (size.rows + added.rows > MAX_ROWS || size.bodyBytes + added.bodyBytes > MAX_BODY_BYTES)
+  );
+}
+
+function add<S>(part: Part<S>, o: { source: S; rows: ItemRows; acceptedAtMs: number }): void {
+  part.sources.push(o.source);
+  part.rows.add(o.rows);
+  part.days.set(Math.floor(o.acceptedAtMs / DAY_MS), o.acceptedAtMs);
 }
 
 // SQLSTATE classes: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded (a value too long for an index).

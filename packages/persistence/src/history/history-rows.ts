@@ -35,13 +35,15 @@ export interface ItemRows {
   webhookDay?: Row;
 }
 
-/** The rows of many items by their keys: of one key there is one row. */
-export interface HistoryRows {
-  events: Map<string, Row>;
-  bodies: Map<string, BodyRow>;
-  deliveries: Map<string, DeliveryChange>;
-  attempts: Map<string, Row>;
-  webhookDays: Map<string, Row>;
+/** Rows of each table, as a JSON array of objects that are named as its columns; empty: none. */
+export interface HistoryTables {
+  events: string;
+  /** Their bytes are those from `first_byte` on in `bodyBytes`, counted from 1 as Postgres does. */
+  bodies: string;
+  bodyBytes: Buffer;
+  deliveries: string;
+  attempts: string;
+  webhookDays: string;
 }
 
 /** When the event of an item was accepted, ms since 1970. */
@@ -82,29 +84,80 @@ export function rowsOf(item: HistoryItem, o: { withBody: boolean }): ItemRows {
   }
 }
 
-/** The rows of many items. A statement can't touch a row twice, so those of one key become one. */
-export function mergeRows(many: readonly ItemRows[]): HistoryRows {
-  const merged: HistoryRows = {
-    events: new Map(),
-    bodies: new Map(),
-    deliveries: new Map(),
-    attempts: new Map(),
-    webhookDays: new Map(),
-  };
-  for (const { event, body, deliveries, attempt, webhookDay } of many) {
-    if (event) mergeInto(merged.events, keyOf(event.event_id, event.accepted_at), event, mergeEvents);
-    if (body) mergeInto(merged.bodies, keyOf(body.event_id, body.accepted_at), body, (a) => a);
-    for (const change of deliveries) mergeInto(merged.deliveries, change.deliveryId, change, mergeChanges);
+/**
+ * Collects the rows of many items. A statement can't touch a row twice, so those of one key become one.
+ *
+ * A batch of thousands of records is in memory while the collector of garbage comes by, which copies what it finds: so there is no more
+ * of an item than its rows need, and where these never merge with others, they are text at once.
+ */
+export class HistoryRows {
+  private events = new Map<string, Row>();
+  private bodies = new Map<string, BodyRow>();
+  private deliveries = new Map<string, DeliveryChange>();
+  private attempts = new Map<string, string>();
+  private webhookDays = new Map<string, Row>();
+  private counted = { rows: 0, bodyBytes: 0 };
+
+  /** Rows before those of one key became one, and bytes of bodies. */
+  get size(): Readonly<{ rows: number; bodyBytes: number }> {
+    return this.counted;
+  }
+
+  add(rows: ItemRows): void {
+    const { event, body, deliveries, attempt, webhookDay } = rows;
+    if (event) mergeInto(this.events, keyOf(event.event_id, event.accepted_at), event, mergeEvents);
+    if (body) mergeInto(this.bodies, keyOf(body.event_id, body.accepted_at), body, (a) => a);
+    for (const change of deliveries) mergeInto(this.deliveries, change.deliveryId, change, mergeChanges);
     if (attempt) {
       const key = keyOf(attempt.delivery_id, attempt.attempt, attempt.started_at);
-      mergeInto(merged.attempts, key, attempt, (a) => a);
+      if (!this.attempts.has(key)) this.attempts.set(key, JSON.stringify(attempt));
     }
     if (webhookDay) {
       const key = keyOf(webhookDay.webhook_id, webhookDay.day);
-      mergeInto(merged.webhookDays, key, webhookDay, mergeDays);
+      mergeInto(this.webhookDays, key, webhookDay, mergeDays);
     }
+    const { rows: rowCount, bodyBytes } = sizeOf(rows);
+    this.counted = { rows: this.counted.rows + rowCount, bodyBytes: this.counted.bodyBytes + bodyBytes };
   }
-  return merged;
+
+  /** All rows; none are left here. */
+  take(): HistoryTables {
+    const bodies = [...this.bodies.values()];
+    const tables = {
+      events: jsonOf([...this.events.values()]),
+      bodies: jsonOf(placed(bodies)),
+      bodyBytes: Buffer.concat(bodies.map(({ body }) => body)),
+      deliveries: jsonOf(Array.from(this.deliveries.values(), deliveryRow)),
+      attempts: this.attempts.size === 0 ? '' : `[${[...this.attempts.values()].join(',')}]`,
+      webhookDays: jsonOf([...this.webhookDays.values()]),
+    };
+    for (const rows of [this.events, this.bodies, this.deliveries, this.attempts, this.webhookDays])
+      rows.clear();
+    this.counted = { rows: 0, bodyBytes: 0 };
+    return tables;
+  }
+}
+
+/** Rows that an item brings, and the bytes of its body. */
+export function sizeOf({ event, body, deliveries, attempt }: ItemRows): { rows: number; bodyBytes: number } {
+  return {
+    rows: (event ? 1 : 0) + deliveries.length + (attempt ? 1 : 0),
+    bodyBytes: body?.body.length ?? 0,
+  };
+}
+
+function jsonOf(rows: object[]): string {
+  return rows.length === 0 ? '' : JSON.stringify(rows);
+}
+
+/** Where the bytes of each body begin among those of all: hex digits within JSON would be read twice by either side. */
+function placed(bodies: BodyRow[]): object[] {
+  let end = 0;
+  return bodies.map(({ event_id, accepted_at, body }) => {
+    const start = end;
+    end += body.length;
+    return { event_id, accepted_at, first_byte: start + 1, bytes: body.length };
+  });
 }
 
 /** A delivery's change as a row of `deliveries`. */

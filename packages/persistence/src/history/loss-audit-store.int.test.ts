@@ -18,6 +18,7 @@ import {
   aRouted,
   DELIVERY_ID,
   EVENT_ID,
+  itself,
 } from './testing.js';
 
 // Others may keep the machine busy.
@@ -34,7 +35,7 @@ describe('LossAuditStore', () => {
   let store: LossAuditStore;
   let projection: HistoryProjection;
   const apply = (events: ProjectedEvent[], ...entries: LogEntry[]) =>
-    projection.apply({ events, log: entries });
+    projection.apply([...events, ...entries], itself);
   const lockOverdue = (dueBefore: Date, limit = 10) =>
     inTransaction(database, 'reading', (tx) => store.lockOverdue(tx, dueBefore, limit));
 

@@ -1,9 +1,12 @@
 import type { AnyEvent, Attempted, Cancelled, DeadLettered, Deferred, Routed } from '@dits/contracts';
 import { deliveryId } from '@dits/domain';
-import type { ProjectedEvent } from './history-rows.js';
+import type { HistoryItem, ProjectedEvent } from './history-rows.js';
 import type { LogEntry } from './log-entry.js';
 
 // Factories for tests. Everything is about one event and one webhook unless a test says otherwise.
+
+/** How a projection reads sources that are items. */
+export const itself = (item: HistoryItem): HistoryItem => item;
 
 /** When the event was accepted. */
 export const ACCEPTED_AT_MS = Date.UTC(2026, 10, 25, 9, 12, 14, 7);

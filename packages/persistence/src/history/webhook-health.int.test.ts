@@ -5,7 +5,7 @@ import { migrateDatabase } from '../migrate.js';
 import { HistoryProjection } from './history-projection.js';
 import type { LogEntry } from './log-entry.js';
 import { HistoryPartitions } from './partitions.js';
-import { ACCEPTED_AT_MS, anAttempted, aRetried, WEBHOOK_ID } from './testing.js';
+import { ACCEPTED_AT_MS, anAttempted, aRetried, WEBHOOK_ID, itself } from './testing.js';
 import { WebhookHealth } from './webhook-health.js';
 
 const HOUR_MS = 3_600_000;
@@ -44,7 +44,7 @@ describe('WebhookHealth', () => {
     const retention = { historyDays: 30, bodyDays: 7 };
     const partitions = new HistoryPartitions({ database, retention, now: () => at(0) });
     const projection = new HistoryProjection({ database, partitions });
-    expect(await projection.apply({ events: [], log: entries })).toEqual({ refused: [], outOfRange: [] });
+    expect(await projection.apply(entries, itself)).toEqual({ refused: [], outOfRange: [] });
   }
   const failed = (hours: number) => aRetried({ started_at_ms: at(hours) });
   const delivered = (hours: number) => anAttempted({ started_at_ms: at(hours) });
