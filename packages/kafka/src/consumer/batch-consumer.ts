@@ -56,7 +56,7 @@ export function startBatchConsumer(options: BatchConsumerOptions): Promise<Runni
         log: options.log,
         groupId: options.groupId,
         signal: abort.signal,
-        faultName: 'handler',
+        faultName: () => 'handler',
         handle: async (held) => {
           const records = held.map(({ record }) => record);
           await options.handle(records, { signal: abort.signal });

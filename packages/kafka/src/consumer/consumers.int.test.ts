@@ -372,6 +372,57 @@ describe('startRecordConsumer', () => {
     await until('committed all', () => committedSum(consumer) === 20n);
   });
 
+  it('hands over some in each turn of the event loop when a thousand come at once', async () => {
+    const topic = await aTopic();
+    await produceNumbers(topic, 1000);
+    let thisTurn = 0;
+    let mostInATurn = 0;
+    const endTurn = (): void => {
+      mostInATurn = Math.max(mostInATurn, thisTurn);
+      thisTurn = 0;
+      turn = setImmediate(endTurn);
+    };
+    let turn = setImmediate(endTurn);
+    try {
+      const consumer = keep(
+        await startRecordConsumer({
+          ...base(topic),
+          handle: async () => void thisTurn++,
+        }),
+      );
+      await until('all committed', () => committedSum(consumer) === 1000n);
+    } finally {
+      clearImmediate(turn);
+    }
+    // 32 when the fetch comes, and as many when its turn ends.
+    expect(mostInATurn).toBeLessThanOrEqual(64);
+  });
+
+  it('hands over no more once it is to stop, and leaves the rest to the next', async () => {
+    const topic = await aTopic();
+    await produceNumbers(topic, 1000);
+    const handled: number[] = [];
+    const stops: Promise<void>[] = [];
+    const first = await startRecordConsumer({
+      ...base(topic),
+      handle: async (record) => {
+        handled.push(numberOf(record));
+        if (stops.length === 0) stops.push(first.stop());
+      },
+    });
+    await until('the first is to stop', () => stops.length > 0);
+    await stops[0];
+    expect(handled.length).toBeLessThanOrEqual(64);
+    const next = keep(
+      await startRecordConsumer({
+        ...base(topic),
+        handle: async (record) => void handled.push(numberOf(record)),
+      }),
+    );
+    await until('all committed', () => committedSum(next) === 1000n);
+    expect(handled.toSorted((a, b) => a - b)).toEqual(numbers(1000));
+  });
+
   it('tries a rejected record again while the others go on', async () => {
     const topic = await aTopic();
     await produceNumbers(topic, 10);

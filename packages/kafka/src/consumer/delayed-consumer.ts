@@ -56,7 +56,7 @@ export function startDelayedConsumer(options: DelayedConsumerOptions): Promise<R
         log: options.log,
         groupId: options.groupId,
         signal: abort.signal,
-        faultName: `handler ${partition.topic}/${partition.partition}`,
+        faultName: () => `handler ${partition.topic}/${partition.partition}`,
         handle: async (held) => {
           const records = held.map(({ record }) => record);
           await options.handle(records, { signal: abort.signal });

@@ -106,7 +106,7 @@ export async function startTopicTable(options: TopicTableOptions): Promise<Topic
         log,
         groupId: options.groupId,
         signal: abort.signal,
-        faultName: 'apply',
+        faultName: () => 'apply',
         handle: (held) => applyInOrder(options, held),
       });
       reportApplied();
