@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { GateOptions } from '@dits/domain';
+import { KnownWebhooks, type GateOptions } from '@dits/domain';
 import { HttpSender, resolveBy } from '@dits/http-delivery';
 import {
   connectProducer,
@@ -30,8 +30,9 @@ export class AppModule {
     const codec = await registerCodec(runtime);
     // Nobody waits for what it writes: the receiver has its request, and its place at the gate is free again.
     const producer = await connectProducer(runtime, { lingerMs: LINGER_MS });
-    const [{ table, catchUp, catchUpTo }, redeliveries] = await Promise.all([
-      followWebhooks(runtime, codec),
+    const table = new KnownWebhooks();
+    const [{ catchUp, catchUpTo }, redeliveries] = await Promise.all([
+      followWebhooks(runtime, codec, table),
       followRedeliveries(runtime, codec),
     ]);
     const sender = new HttpSender({

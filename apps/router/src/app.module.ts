@@ -1,4 +1,5 @@
 import { WEBHOOKS_MAX_AGE_MS } from '@dits/contracts';
+import { WebhookTable } from '@dits/domain';
 import { connectProducer, followWebhooks, PoisonSink, registerCodec, type Runtime } from '@dits/runtime';
 import { Module, type DynamicModule } from '@nestjs/common';
 import type { RouterConfig } from './config.js';
@@ -13,7 +14,8 @@ export class AppModule {
     const codec = await registerCodec(runtime);
     const producer = await connectProducer(runtime);
 
-    const { table, catchUp } = await followWebhooks(runtime, codec);
+    const table = new WebhookTable();
+    const { catchUp } = await followWebhooks(runtime, codec, table);
     const poison = new PoisonSink({
       stage: 'router',
       topic: topics.deadLetters,

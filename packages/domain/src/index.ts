@@ -32,6 +32,6 @@ export type {
   SendResponse,
   SendResult,
 } from './send-result.js';
-export { WebhookTable } from './webhook-table.js';
+export { KnownWebhooks, WebhookTable } from './webhook-table.js';
 export type { EventScope, WebhookTombstone } from './webhook-table.js';
 export { uuidV7 } from './uuid-v7.js';

@@ -3,7 +3,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { matchesPattern } from './event-pattern.js';
 import { aWebhook } from './testing/a-webhook.js';
-import { WebhookTable, type EventScope } from './webhook-table.js';
+import { KnownWebhooks, WebhookTable, type EventScope } from './webhook-table.js';
 
 const push: EventScope = { event: 'push', repositoryId: 123, ownerLogin: 'user' };
 
@@ -18,6 +18,22 @@ const matchedIds = (table: WebhookTable, scope: Partial<EventScope> = {}) =>
     .match({ ...push, ...scope })
     .map((webhook) => webhook.webhook_id)
     .sort();
+
+describe('KnownWebhooks', () => {
+  it('has each webhook as the newest of its records has it, and forgets those that were deleted', () => {
+    const known = new KnownWebhooks();
+    const first = aWebhook({ version: 1 });
+    const { webhook_id } = first;
+    expect(known.apply(first)).toBe(true);
+    expect(known.apply({ ...first, version: 3, active: false })).toBe(true);
+    expect(known.apply({ ...first, version: 2 })).toBe(false);
+    expect(known.get(webhook_id)).toMatchObject({ version: 3, active: false });
+    expect(known.apply({ webhook_id, deleted: true })).toBe(true);
+    expect(known.apply({ webhook_id, deleted: true })).toBe(false);
+    expect(known.get(webhook_id)).toBeUndefined();
+    expect(known.size).toBe(0);
+  });
+});
 
 describe('WebhookTable', () => {
   it('matches by repository, by owner in any case, and by event', () => {

@@ -18,16 +18,11 @@ export interface EventScope {
 /**
  * All webhooks, in memory, as `dits.webhooks` has them.
  *
- * A match looks up the few patterns that take the event, under its repository and its owner: its cost depends on how
- * many webhooks match, not on how many there are.
- *
  * All records of a webhook lie on one partition and are applied in its order. So after a tombstone no older snapshot
  * can follow, and the table forgets the webhook and its version altogether.
  */
-export class WebhookTable {
+export class KnownWebhooks {
   private readonly byId = new Map<string, WebhookSnapshot>();
-  /** Scope and pattern to the active webhooks that have both. Most have one: it is then kept without a set. */
-  private readonly index = new Map<string, WebhookSnapshot | Set<WebhookSnapshot>>();
 
   /** Number of webhooks, inactive ones included. */
   get size(): number {
@@ -47,14 +42,30 @@ export class WebhookTable {
     const held = this.byId.get(change.webhook_id);
     if ('deleted' in change) {
       if (!held) return false;
-      this.removeFromIndex(held);
       this.byId.delete(held.webhook_id);
       return true;
     }
     if (held && change.version < held.version) return false;
-    if (held) this.removeFromIndex(held);
     this.byId.set(change.webhook_id, change);
-    this.addToIndex(change);
+    return true;
+  }
+}
+
+/**
+ * {@link KnownWebhooks} that can be matched: for those who route.
+ *
+ * A match looks up the few patterns that take the event, under its repository and its owner: its cost depends on how
+ * many webhooks match, not on how many there are.
+ */
+export class WebhookTable extends KnownWebhooks {
+  /** Scope and pattern to the active webhooks that have both. Most have one: it is then kept without a set. */
+  private readonly index = new Map<string, WebhookSnapshot | Set<WebhookSnapshot>>();
+
+  override apply(change: WebhookSnapshot | WebhookTombstone): boolean {
+    const held = this.get(change.webhook_id);
+    if (!super.apply(change)) return false;
+    if (held) this.removeFromIndex(held);
+    if (!('deleted' in change)) this.addToIndex(change);
     return true;
   }
 

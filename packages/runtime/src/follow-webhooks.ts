@@ -1,4 +1,4 @@
-import { WebhookTable } from '@dits/domain';
+import type { KnownWebhooks } from '@dits/domain';
 import { startTopicTable, type Codec } from '@dits/kafka';
 import type { CommonConfig } from './common-config.js';
 import { learnWebhook } from './learn-webhook.js';
@@ -6,7 +6,6 @@ import type { Runtime } from './runtime.js';
 
 /** All webhooks in memory, kept up to date. */
 export interface FollowedWebhooks {
-  table: WebhookTable;
   /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is; or that was there `maxAgeMs` before. */
   catchUp: (maxAgeMs?: number) => Promise<string>;
   /** Resolves when the table holds every webhook before a mark. */
@@ -14,15 +13,15 @@ export interface FollowedWebhooks {
 }
 
 /**
- * Reads `dits.webhooks` from its start, then follows it. Resolves when the table is built; its health check is
+ * Reads `dits.webhooks` from its start, then follows it. Resolves when `table` has them all; its health check is
  * `webhooks`, and it is closed at the stop.
  */
 export async function followWebhooks(
   runtime: Runtime<CommonConfig>,
   codec: Pick<Codec, 'decode'>,
+  table: KnownWebhooks,
 ): Promise<FollowedWebhooks> {
   const { name, config, kafka, log, stopping, topics } = runtime;
-  const table = new WebhookTable();
   const decode: Codec['decode'] = (value) => codec.decode(value);
   const groupId = `${config.topicPrefix}dits-${name}-webhooks`;
   const topic = await runtime.waitFor('the webhooks', () =>
@@ -42,7 +41,6 @@ export async function followWebhooks(
     return { ok: joined && faultSinceMs === null, detail: { webhooks: table.size } };
   });
   return {
-    table,
     catchUp: (maxAgeMs) => topic.catchUp(maxAgeMs),
     catchUpTo: (mark) => topic.catchUpTo(mark),
   };

@@ -1,9 +1,9 @@
 import { PoisonRecordError } from '@dits/contracts';
-import type { WebhookTable } from '@dits/domain';
+import type { KnownWebhooks } from '@dits/domain';
 import type { Codec, IncomingRecord } from '@dits/kafka';
 
 interface LearnDeps {
-  table: WebhookTable;
+  table: KnownWebhooks;
   decode: Codec['decode'];
   log: { error(facts: object, message: string): void };
 }
