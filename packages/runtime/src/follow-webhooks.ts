@@ -4,7 +4,7 @@ import type { CommonConfig } from './common-config.js';
 import { learnWebhook } from './learn-webhook.js';
 import type { Runtime } from './runtime.js';
 
-/** All webhooks in memory, kept up to date. */
+/** A table of webhooks that is kept up to date. */
 export interface FollowedWebhooks {
   /** Resolves when the table holds every webhook that was on `dits.webhooks` when it was called, to a mark of how far that is; or that was there `maxAgeMs` before. */
   catchUp: (maxAgeMs?: number) => Promise<string>;

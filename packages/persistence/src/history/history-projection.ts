@@ -10,7 +10,7 @@ import {
   type HistoryTables,
   type ItemRows,
 } from './history-rows.js';
-import type { HistoryPartitions } from './partitions.js';
+import { dayOf, type HistoryPartitions } from './partitions.js';
 
 /** What can't be stored though the database is well: its like will never be, so it must be put aside. */
 export interface Refused<S> {
@@ -41,8 +41,6 @@ interface Part<S> {
 // batch of 3,000 records has 5,000 to 7,000.
 const MAX_ROWS = 15_000;
 const MAX_BODY_BYTES = 8 * 1024 * 1024;
-
-const DAY_MS = 86_400_000;
 
 /**
  * Writes the history from `dits.events` and `dits.delivery-log`.
@@ -153,7 +151,7 @@ function isFull<S>({ sources, rows: { size } }: Part<S>, more: ItemRows): boolea
 function add<S>(part: Part<S>, o: { source: S; rows: ItemRows; acceptedAtMs: number }): void {
   part.sources.push(o.source);
   part.rows.add(o.rows);
-  part.days.set(Math.floor(o.acceptedAtMs / DAY_MS), o.acceptedAtMs);
+  part.days.set(dayOf(o.acceptedAtMs), o.acceptedAtMs);
 }
 
 // SQLSTATE classes: 22 data exception, 23 integrity constraint violation, 54 program limit exceeded (a value too long for an index).

@@ -91,11 +91,11 @@ export function rowsOf(item: HistoryItem, o: { withBody: boolean }): ItemRows {
  * of an item than its rows need, and where these never merge with others, they are text at once.
  */
 export class HistoryRows {
-  private events = new Map<string, Row>();
-  private bodies = new Map<string, BodyRow>();
-  private deliveries = new Map<string, DeliveryChange>();
-  private attempts = new Map<string, string>();
-  private webhookDays = new Map<string, Row>();
+  private readonly events = new Map<string, Row>();
+  private readonly bodies = new Map<string, BodyRow>();
+  private readonly deliveries = new Map<string, DeliveryChange>();
+  private readonly attempts = new Map<string, string>();
+  private readonly webhookDays = new Map<string, Row>();
   private counted = { rows: 0, bodyBytes: 0 };
 
   /** Rows before those of one key became one, and bytes of bodies. */

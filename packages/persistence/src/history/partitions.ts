@@ -171,7 +171,8 @@ export class HistoryPartitions {
   }
 }
 
-function dayOf(ms: number): number {
+/** The UTC day of a time, counted from 1970. */
+export function dayOf(ms: number): number {
   return Math.floor(ms / DAY_MS);
 }
 
