@@ -24,7 +24,7 @@ const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 /** What very many webhooks cost: time to match an event, and memory of a router and a dispatcher. */
 export async function webhooks({ webhooks: count, followed, runs }: WebhooksOptions): Promise<object> {
   const matching = matchAgainst(count, runs);
-  const memory = await memoryOf(followed);
+  const memory = await memoryOf(followed, runs);
   return { bench: 'webhooks', webhooks: count, repositories: REPOSITORIES, matching, followed, memory };
 }
 
@@ -80,37 +80,43 @@ function aWebhook(i: number, repositoryId: number): WebhookSnapshot {
   };
 }
 
-/** Resident memory of a router and a dispatcher, before they know so many webhooks and after. */
-async function memoryOf(count: number): Promise<Record<string, object>> {
-  const platform = await startPlatform();
-  try {
-    const before = residentMb(platform);
-    await produceWebhooks(platform, count);
-    await untilKnown(platform, count);
-    const after = residentMb(platform);
-    const memory = Object.fromEntries(
-      Object.keys(before).map((app) => [
-        app,
-        { before_mb: before[app], after_mb: after[app], of_webhooks_mb: after[app]! - before[app]! },
-      ]),
-    );
-    console.log(`${count} webhooks followed:`);
-    console.table(memory);
-    return memory;
-  } finally {
-    await platform.stop();
+/** Resident memory of a router and a dispatcher that learn so many webhooks, each run with new ones of both. */
+async function memoryOf(count: number, runs: number): Promise<Record<string, object>> {
+  const measured: { before: Resident; after: Resident }[] = [];
+  for (let run = 1; run <= runs; run++) {
+    const platform = await startPlatform();
+    try {
+      const before = residentMb(platform);
+      await produceWebhooks(platform, count);
+      await untilKnown(platform, count);
+      measured.push({ before, after: residentMb(platform) });
+      console.log(`run ${run}: ${count} webhooks followed, MB ${JSON.stringify(measured.at(-1))}`);
+    } finally {
+      await platform.stop();
+    }
   }
+  return Object.fromEntries(
+    FOLLOWERS.map((app) => [
+      app,
+      {
+        before_mb: spread(measured.map(({ before }) => before[app])),
+        of_webhooks_mb: spread(measured.map(({ before, after }) => after[app] - before[app])),
+      },
+    ]),
+  );
 }
 
 const FOLLOWERS = ['router', 'dispatcher'] as const;
 
-function residentMb({ apps }: Platform): Record<string, number> {
+type Resident = Record<(typeof FOLLOWERS)[number], number>;
+
+function residentMb({ apps }: Platform): Resident {
   return Object.fromEntries(
     FOLLOWERS.map((name) => {
       const status = readFileSync(`/proc/${apps[name].pid}/status`, 'utf8');
       return [name, Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)![1]) / 1000)];
     }),
-  );
+  ) as Resident;
 }
 
 async function produceWebhooks(

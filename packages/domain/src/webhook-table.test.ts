@@ -33,6 +33,25 @@ describe('KnownWebhooks', () => {
     expect(known.get(webhook_id)).toBeUndefined();
     expect(known.size).toBe(0);
   });
+
+  it('keeps lists of its own, as long as their items need, and not those that were decoded', () => {
+    const known = new KnownWebhooks();
+    const secret = { sealed: 'v1.k1.sealed' };
+    const webhook = aWebhook({
+      events: ['push', 'lock.*'],
+      secrets: [secret],
+      retry_statuses: [409],
+      headers: [{ name: 'X-Team', sealed: 'v1.k1.sealed' }],
+      signing_keys: [secret],
+    });
+    known.apply(webhook);
+    const held = known.get(webhook.webhook_id)!;
+    expect(held).toEqual(webhook);
+    for (const [name, value] of Object.entries(webhook)) {
+      if (Array.isArray(value))
+        expect([name, held[name as keyof WebhookSnapshot] === value]).toEqual([name, false]);
+    }
+  });
 });
 
 describe('WebhookTable', () => {

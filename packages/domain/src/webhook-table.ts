@@ -46,9 +46,22 @@ export class KnownWebhooks {
       return true;
     }
     if (held && change.version < held.version) return false;
-    this.byId.set(change.webhook_id, change);
+    this.byId.set(change.webhook_id, compact(change));
     return true;
   }
+}
+
+/** The same in three quarters of the memory: arrays that a decoder fills one by one have room for 17 items each. */
+function compact(webhook: WebhookSnapshot): WebhookSnapshot {
+  const { events, secrets, retry_statuses, headers, signing_keys } = webhook;
+  return {
+    ...webhook,
+    events: events.slice(),
+    secrets: secrets.slice(),
+    retry_statuses: retry_statuses.slice(),
+    ...(headers && { headers: headers.slice() }),
+    ...(signing_keys && { signing_keys: signing_keys.slice() }),
+  };
 }
 
 /**
@@ -65,7 +78,8 @@ export class WebhookTable extends KnownWebhooks {
     const held = this.get(change.webhook_id);
     if (!super.apply(change)) return false;
     if (held) this.removeFromIndex(held);
-    if (!('deleted' in change)) this.addToIndex(change);
+    const now = this.get(change.webhook_id);
+    if (now) this.addToIndex(now);
     return true;
   }
 
