@@ -15,11 +15,14 @@ export { keptLog } from './kept-log.js';
 export class Line {
   private readonly sockets = new Set<Socket>();
   private isCut = false;
+  /** Connections that there have been. */
+  opened = 0;
 
   readonly socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
     // Port 1: refused at once.
     const socket = createConnection({ host, port: this.isCut ? 1 : port }, onConnect);
     this.sockets.add(socket);
+    this.opened++;
     socket.on('close', () => this.sockets.delete(socket));
     return socket;
   };
