@@ -6,6 +6,7 @@ import { parse } from 'yaml';
 import { applyTopics, createKafka } from '@dits/kafka';
 import { appNames, repositoryRoot, type AppName } from '@dits/local';
 import { verifyHubSignature, verifyStandard } from '@dits/signing';
+import { until } from '@dits/testkit';
 import { imageNames } from '../image-names.ts';
 import { chartApps, read } from '../read-files.ts';
 import { buildImages, imageOf, targets } from './images.ts';
@@ -44,17 +45,6 @@ async function call<T>(method: string, url: string, body?: unknown): Promise<{ s
   return { status: response.status, json: (await response.json()) as T };
 }
 
-/** Asks until the answer satisfies; throws with the last one after a minute. */
-async function until<T>(ask: () => Promise<T>, satisfies: (answer: T) => boolean): Promise<T> {
-  const end = Date.now() + 60_000;
-  for (;;) {
-    const answer = await ask();
-    if (satisfies(answer)) return answer;
-    if (Date.now() > end) throw new Error(`not so within a minute: ${JSON.stringify(answer)}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-}
-
 interface Received {
   headers: Record<string, string>;
   /** Base64. */
@@ -82,9 +72,9 @@ describe('the platform in containers', () => {
     const posted = await call<{ event_ids: string[] }>('POST', `${platform.gateway}/v1/events`, example);
     expect(posted.status).toBe(202);
 
-    const [request] = await until(received, (requests) => requests.length > 0);
-    const body = Buffer.from(request!.body, 'base64');
-    const { headers } = request!;
+    const request = await until('a request is received', async () => (await received())[0], 60_000);
+    const body = Buffer.from(request.body, 'base64');
+    const { headers } = request;
     expect(JSON.parse(body.toString())).toMatchObject({ event: 'push', event_id: posted.json.event_ids[0] });
     expect(verifyHubSignature({ secret, body, signature: headers['x-hub-signature-256'] })).toEqual({
       ok: true,
@@ -94,12 +84,16 @@ describe('the platform in containers', () => {
     expect(verifyStandard(standard)).toEqual({ ok: true });
 
     const deliveries = `${webhooks}/${webhook.json.id}/deliveries`;
-    const history = await until(
-      () => call<{ data: { id: string; status: string }[] }>('GET', deliveries),
-      ({ json }) => json.data?.[0]?.status === 'Delivered',
+    const delivery = await until(
+      'the history has it as delivered',
+      async () => {
+        const { json } = await call<{ data: { id: string; status: string }[] }>('GET', deliveries);
+        return json.data.find(({ status }) => status === 'Delivered');
+      },
+      60_000,
     );
-    expect(history.json.data[0]!.id).toBe(headers['x-dits-delivery']);
-    const detail = await call<object>('GET', `${deliveries}/${history.json.data[0]!.id}`);
+    expect(delivery.id).toBe(headers['x-dits-delivery']);
+    const detail = await call<object>('GET', `${deliveries}/${delivery.id}`);
     expect(detail.json).toMatchObject({
       request: { body: body.toString() },
       attempts: [{ attempt: 1, response: { status: 204 } }],
