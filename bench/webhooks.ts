@@ -95,20 +95,21 @@ async function memoryOf(count: number, runs: number): Promise<Record<string, obj
       await platform.stop();
     }
   }
+  const spreadOf = (mb: (run: (typeof measured)[number], app: Follower) => number) =>
+    Object.fromEntries(FOLLOWERS.map((app) => [app, spread(measured.map((run) => mb(run, app)))]));
+  const before = spreadOf((run, app) => run.before[app]);
+  const ofWebhooks = spreadOf((run, app) => run.after[app] - run.before[app]);
+  console.log(`MB that ${count} webhooks take:`);
+  console.table(ofWebhooks);
   return Object.fromEntries(
-    FOLLOWERS.map((app) => [
-      app,
-      {
-        before_mb: spread(measured.map(({ before }) => before[app])),
-        of_webhooks_mb: spread(measured.map(({ before, after }) => after[app] - before[app])),
-      },
-    ]),
+    FOLLOWERS.map((app) => [app, { before_mb: before[app], of_webhooks_mb: ofWebhooks[app] }]),
   );
 }
 
 const FOLLOWERS = ['router', 'dispatcher'] as const;
 
-type Resident = Record<(typeof FOLLOWERS)[number], number>;
+type Follower = (typeof FOLLOWERS)[number];
+type Resident = Record<Follower, number>;
 
 function residentMb({ apps }: Platform): Resident {
   return Object.fromEntries(

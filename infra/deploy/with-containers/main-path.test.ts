@@ -88,7 +88,8 @@ describe('the platform in containers', () => {
       'the history has it as delivered',
       async () => {
         const { json } = await call<{ data: { id: string; status: string }[] }>('GET', deliveries);
-        return json.data.find(({ status }) => status === 'Delivered');
+        const newest = json.data?.[0];
+        return newest?.status === 'Delivered' && newest;
       },
       60_000,
     );

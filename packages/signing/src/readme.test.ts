@@ -16,6 +16,12 @@ const blocks = [...readme.matchAll(/^```(js|ts)\n([^]*?)^```$/gm)].map(([, langu
 const servers = blocks.filter(({ code }) => code.includes('process.env.PORT'));
 const secret = 'your_webhook_secret';
 
+// Node's own word that a server accepts connections.
+const tellsWhenListening = `
+  import { subscribe } from 'node:diagnostics_channel';
+  subscribe('tracing:net.server.listen:asyncEnd', () => process.send('listening'));
+`;
+
 /** Runs a program as one that has installed the package. */
 async function run({ language, code }: (typeof blocks)[number], env: Record<string, string> = {}) {
   // Node itself reads TypeScript, but no decorators.
@@ -31,14 +37,16 @@ async function run({ language, code }: (typeof blocks)[number], env: Record<stri
             },
           })
         ).code;
-  const child = spawn(process.execPath, ['--input-type=module', '-'], {
+  const told = `--import=data:text/javascript,${encodeURIComponent(tellsWhenListening)}`;
+  const child = spawn(process.execPath, [told, '--input-type=module', '-'], {
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc'],
   });
-  const running = { child, out: '', closed: once(child, 'close') };
-  for (const stream of [child.stdout, child.stderr])
+  const running = { child, out: '', listening: once(child, 'message'), closed: once(child, 'close') };
+  for (const stream of [child.stdout!, child.stderr!])
     stream.setEncoding('utf8').on('data', (text: string) => (running.out += text));
-  child.stdin.end(program);
+  child.stdin!.end(program);
   return running;
 }
 
@@ -65,15 +73,7 @@ async function deliver(url: string, by: string): Promise<number> {
     'webhook-timestamp': String(timestampSeconds),
     'webhook-signature': signature,
   };
-  for (;;) {
-    try {
-      return (await fetch(url, { method: 'POST', body, headers })).status;
-    } catch (error) {
-      // Not listening yet.
-      if ((error as { cause?: { code?: string } }).cause?.code !== 'ECONNREFUSED') throw error;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  }
+  return (await fetch(url, { method: 'POST', body, headers })).status;
 }
 
 describe('README.md', () => {
@@ -88,7 +88,7 @@ describe('README.md', () => {
     const url = `http://localhost:${port}/webhook`;
     try {
       const statuses = await Promise.race([
-        Promise.all([deliver(url, secret), deliver(url, 'another secret')]),
+        running.listening.then(() => Promise.all([deliver(url, secret), deliver(url, 'another secret')])),
         running.closed.then(() => running.out),
       ]);
       expect(statuses).toEqual([expect.any(Number), 401]);
